@@ -1,0 +1,53 @@
+import { gunzipSync } from "node:zlib";
+import { describeFile, isBzImage, isElf, isGzip } from "./identify.ts";
+import { ImageError } from "./errors.ts";
+
+/** A kernel unpacks to at most this many bytes (libxenguest's limit is 1 GiB as well). */
+const MAX_UNPACKED = 1 << 30;
+
+function gunzip(bytes: Uint8Array): Uint8Array {
+  try {
+    return new Uint8Array(gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED }));
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "Z_BUF_ERROR") {
+      throw new ImageError("truncated", "the gzip-compressed kernel is truncated", { cause });
+    }
+    if (code === "ERR_BUFFER_TOO_LARGE") {
+      throw new ImageError("corrupt", "the gzip-compressed kernel unpacks to more than 1 GiB", { cause });
+    }
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ImageError("corrupt", `the gzip-compressed kernel cannot be unpacked: ${reason}`, { cause });
+  }
+}
+
+/**
+ * Gives the ELF file inside a kernel file: itself, or the content of its gzip wrapping.
+ * @throws ImageError not-a-kernel, unsupported-format, truncated, corrupt
+ */
+export function unpackKernel(bytes: Uint8Array): Uint8Array {
+  if (isGzip(bytes)) {
+    const inner = gunzip(bytes);
+    if (isElf(inner)) return inner;
+    if (isBzImage(inner)) throw unsupportedBzImage();
+    throw new ImageError(
+      "not-a-kernel",
+      `this is gzip-compressed, and inside is ${describeFile(inner)}, not a kernel`,
+    );
+  }
+  if (isBzImage(bytes)) throw unsupportedBzImage();
+  if (!isElf(bytes)) {
+    throw new ImageError(
+      "not-a-kernel",
+      `this is ${describeFile(bytes)}, not a kernel image (an ELF file is expected)`,
+    );
+  }
+  return bytes;
+}
+
+function unsupportedBzImage(): ImageError {
+  return new ImageError(
+    "unsupported-format",
+    "this is a Linux bzImage; bzImage kernels are not supported yet (give the uncompressed vmlinux)",
+  );
+}
