@@ -1,0 +1,12 @@
+/**
+ * The x86 processor: vCPU contexts, paging and TLBs, decoded code, the interpreter and the engine that runs them.
+ *
+ * - context.ts: the vCPU context, declared as data
+ * - layout.ts: where everything lies in a domain's memory
+ * - exit.ts: why the engine returns
+ * - engine.ts: runs contexts of one domain on one worker
+ */
+export * from "./context.ts";
+export * from "./engine.ts";
+export * from "./exit.ts";
+export * from "./layout.ts";
