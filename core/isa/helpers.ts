@@ -1,0 +1,29 @@
+/**
+ * Functions that a meaning may call by name with `m.helper(name, ...args)`: work too long to be emitted into each handler. Each has one result
+ * and touches no vCPU state unless its docstring says so. Those with a body in `helperBodies` (arithmetic.ts) are wasm functions; the Machine
+ * imports the others from JavaScript (rare work, where a call of some 10 ns does not matter).
+ */
+import type { Expr, NumType } from "../wasm/types.ts";
+
+export const helpers = {
+  /** High 64 bits of the unsigned 128-bit product. */
+  mulHighUnsigned: { params: ["i64", "i64"], result: "i64" },
+  /** High 64 bits of the signed 128-bit product. */
+  mulHighSigned: { params: ["i64", "i64"], result: "i64" },
+  /** Quotient of (high:low) / divisor, unsigned; only for high < divisor (which makes it fit). */
+  divide128: { params: ["i64", "i64", "i64"], result: "i64" },
+  /** CRC-32C (iSCSI polynomial) of the old value and `bytes` (third argument) low bytes of the data. */
+  crc32c: { params: ["i32", "i64", "i32"], result: "i32" },
+  /** 64 random bits (RDRAND, RDSEED). JavaScript. */
+  random: { params: [], result: "i64" },
+} as const satisfies Record<string, HelperType>;
+
+export interface HelperType {
+  readonly params: readonly NumType[];
+  readonly result: NumType;
+}
+
+export type HelperName = keyof typeof helpers;
+export type HelperResult<N extends HelperName> = Expr<(typeof helpers)[N]["result"]>;
+export type HelperArguments<N extends HelperName> = ArgumentsOf<(typeof helpers)[N]["params"]>;
+type ArgumentsOf<P extends readonly NumType[]> = { -readonly [I in keyof P]: Expr<P[I]> };
