@@ -303,7 +303,7 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
 
   call<A extends Types, B extends Types>(fn: FuncRef<A, B>, args: Operands<A>): Results<B> {
     const operands = this.#operands(`call ${fn.name ?? ""}`, fn.signature.params, args);
-    const imm = (results: readonly Local[]): CallImm => ({ fn: fn as unknown as FuncRef, results });
+    const imm = (results: readonly Local[]): CallImm => ({ fn: fn as FuncRef, results });
     return this.#call(Kind.call, "call", 0x10, fn.signature.results, operands, imm) as Results<B>;
   }
 
@@ -347,7 +347,7 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
   returnCall<A extends Types>(fn: FuncRef<A, R>, args: Operands<A>): void {
     const op = `return_call ${fn.name ?? ""}`;
     this.#sameResults(op, fn.signature);
-    const imm: CallImm = { fn: fn as unknown as FuncRef, results: [] };
+    const imm: CallImm = { fn: fn as FuncRef, results: [] };
     this.do(stmt(Kind.call, "return_call", 0x12, this.#operands(op, fn.signature.params, args), imm));
     this.#live = false;
   }

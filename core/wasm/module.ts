@@ -85,7 +85,7 @@ export class ModuleBuilder {
   ): FuncRef<P, R> {
     const space = this.#spaces.func;
     const ref = new FuncRef(space, true, space.imports++, this.type(params, results), name);
-    this.#import(module, name, ref as unknown as FuncRef);
+    this.#import(module, name, ref as FuncRef);
     return ref;
   }
   importMemory(module: string, name: string, limits: MemoryLimits): MemoryRef {
@@ -99,7 +99,7 @@ export class ModuleBuilder {
   importGlobal<T extends NumType>(module: string, name: string, type: T, mutable = false): GlobalRef<T> {
     const space = this.#spaces.global;
     const ref = new GlobalRef(space, true, space.imports++, type, mutable);
-    this.#import(module, name, ref as unknown as GlobalRef);
+    this.#import(module, name, ref as GlobalRef);
     return ref;
   }
 
@@ -117,7 +117,7 @@ export class ModuleBuilder {
   /** @param init a constant, or `.get()` of an imported immutable global */
   global<T extends NumType>(type: T, mutable: boolean, init: Operand<T>): GlobalRef<T> {
     const ref = new GlobalRef(this.#spaces.global, false, this.#globals.length, type, mutable);
-    this.#globals.push({ ref: ref as unknown as GlobalRef, init: operand(init, type, "global") });
+    this.#globals.push({ ref: ref as GlobalRef, init: operand(init, type, "global") });
     return ref;
   }
 
@@ -127,7 +127,7 @@ export class ModuleBuilder {
   ): FuncRef<P, R> {
     const type = this.type(signature.params ?? [], signature.results ?? []) as unknown as FuncType<P, R>;
     const ref = new FuncRef(this.#spaces.func, false, this.#funcs.length, type, signature.name);
-    this.#funcs.push(ref as unknown as FuncRef);
+    this.#funcs.push(ref as FuncRef);
     this.#bodies.push(undefined);
     return ref;
   }
@@ -135,7 +135,7 @@ export class ModuleBuilder {
   /** Builds the body of a declared function. */
   define<P extends Types, R extends Types>(ref: FuncRef<P, R>, body: Body<P, R>): void {
     const name = ref.name ?? `func ${ref.position}`;
-    if (this.#funcs[ref.position] !== ref as unknown as FuncRef) {
+    if (this.#funcs[ref.position] !== ref as FuncRef) {
       throw new EmitError(`${name} is not this module's`);
     }
     if (this.#bodies[ref.position]) throw new EmitError(`${name} has a body already`);
@@ -161,16 +161,16 @@ export class ModuleBuilder {
 
   /** Runs at instantiation. */
   start(ref: FuncRef<[], []>): void {
-    this.#start = ref as unknown as FuncRef;
+    this.#start = ref as FuncRef;
   }
 
   /** Functions put into a table at instantiation. */
-  elem(table: TableRef, offset: Operand<"i32">, funcs: readonly unknown[]): void {
-    this.#elements.push({ table, offset: operand(offset, "i32", "elem"), funcs: funcs as FuncRef[] });
+  elem(table: TableRef, offset: Operand<"i32">, funcs: readonly FuncRef[]): void {
+    this.#elements.push({ table, offset: operand(offset, "i32", "elem"), funcs });
   }
   /** Functions for `f.tableInit`. */
-  passiveElem(funcs: readonly unknown[]): SegmentRef {
-    this.#elements.push({ table: undefined, offset: undefined, funcs: funcs as FuncRef[] });
+  passiveElem(funcs: readonly FuncRef[]): SegmentRef {
+    this.#elements.push({ table: undefined, offset: undefined, funcs });
     return new SegmentRef("elem", this.#elements.length - 1);
   }
   /** Bytes put into a memory at instantiation. */
