@@ -60,6 +60,7 @@ export const CONTEXT_FIELDS = {
   exitInfo: "i32",
   /** A 64-bit companion of exitInfo (an address, an offset). */
   exitValue: "i64",
+  exitSecond: "i64",
   faultVector: "i32",
   faultErrorCode: "i32",
   faultHasError: "i32",
@@ -92,6 +93,7 @@ export const CONTEXT_FIELDS = {
   fip: "i64",
   fdp: "i64",
   mxcsr: "i32",
+  tscAux: "i32",
   /** Set by the owner of CR0: what SSE/x87 instructions test. */
   fpuDisabled: "i32",
   es: "segment",
@@ -100,6 +102,8 @@ export const CONTEXT_FIELDS = {
   ds: "segment",
   fs: "segment",
   gs: "segment",
+  /** No segment: base 0, the whole address space. What DS, ES, CS and SS are in 64-bit mode and in flat code. */
+  flat: "segment",
   ldtr: "segment",
   tr: "segment",
   gdtBase: "i64",
@@ -119,7 +123,6 @@ export const CONTEXT_FIELDS = {
   cstar: "i64",
   sfmask: "i64",
   kernelGsBase: "i64",
-  tscAux: "i64",
   sysenterCs: "i64",
   sysenterEsp: "i64",
   sysenterEip: "i64",
@@ -144,7 +147,7 @@ export const CONTEXT_FIELDS = {
   instructionsDecoded: "i64",
   invalidations: "i64",
   steps: "i64",
-  exits: ["i64", 80],
+  exits: ["i64", 96],
   /** Each space: {rootMfn i64, key i32 (-1: free), stamp i32} */
   spaces: ["v128", 16],
 } as const satisfies Spec;
