@@ -14,7 +14,8 @@ import type {
   NumType,
   Stmt,
 } from "./types.ts";
-import { Writer } from "./writer.ts";
+import { Ref } from "./refs.ts";
+import type { Writer } from "./writer.ts";
 
 export const TYPE_CODE: Record<NumType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 const EMPTY = 0x40;
@@ -24,8 +25,17 @@ const UNREACHABLE = 0x00;
 const LOCAL_SET = 0x21;
 const DROP = 0x1a;
 
+/** An index that may still grow: the number of bytes written, where, and what it refers to. */
+export interface Fixup {
+  readonly at: number;
+  readonly size: number;
+  readonly ref: Ref;
+}
+
 export class Encoder {
   readonly out: Writer;
+  /** Indices written so far that a later import of the same sort would change, in the order of their places. */
+  readonly fixups: Fixup[] = [];
   #owner: object | undefined;
   #depth = 0;
 
@@ -89,7 +99,7 @@ export class Encoder {
       case Kind.globalGet:
       case Kind.globalSet:
         out.byte(e.code);
-        out.unsigned((imm as unknown as Indexed).index);
+        this.#index(imm as unknown as Indexed);
         break;
       case Kind.memory:
         this.opcode(e.code);
@@ -107,7 +117,7 @@ export class Encoder {
       case Kind.call: {
         const call = imm as CallImm;
         out.byte(e.code);
-        out.unsigned(call.fn.index);
+        this.#index(call.fn);
         this.#results(call.results);
         break;
       }
@@ -115,7 +125,7 @@ export class Encoder {
         const call = imm as CallIndirectImm;
         out.byte(e.code);
         out.unsigned(call.signature.index);
-        out.unsigned(call.table.index);
+        this.#index(call.table);
         this.#results(call.results);
         break;
       }
@@ -145,13 +155,19 @@ export class Encoder {
       }
       case Kind.refs:
         this.opcode(e.code);
-        for (const ref of imm as readonly Indexed[]) out.unsigned(ref.index);
+        for (const ref of imm as readonly Indexed[]) this.#index(ref);
         break;
       case Kind.fence:
         this.opcode(e.code);
         out.byte(0);
         break;
     }
+  }
+
+  #index(ref: Indexed): void {
+    const at = this.out.length;
+    this.out.unsigned(ref.index);
+    if (ref instanceof Ref && !ref.imported) this.fixups.push({ at, size: this.out.length - at, ref });
   }
 
   #local(local: Local): void {
@@ -161,11 +177,10 @@ export class Encoder {
 
   #memArg(imm: MemArg): void {
     const { out } = this;
-    const memory = imm.memory === undefined ? 0 : imm.memory.index;
-    if (memory === 0) out.byte(imm.align);
+    if (imm.memory === undefined) out.byte(imm.align);
     else {
       out.byte(imm.align | 0x40);
-      out.unsigned(memory);
+      this.#index(imm.memory);
     }
     out.unsigned(imm.offset);
   }

@@ -1,4 +1,5 @@
 /** Builds a module: imports, functions, tables, segments, exports, and its binary form. */
+import { Code } from "./code.ts";
 import { Encoder, TYPE_CODE } from "./encoder.ts";
 import { FunctionBuilder } from "./function.ts";
 import type { Exprs } from "./function.ts";
@@ -53,7 +54,8 @@ export class ModuleBuilder {
     global: { imports: 0 },
   };
   readonly #funcs: FuncRef[] = [];
-  readonly #bodies: (FunctionBuilder | undefined)[] = [];
+  readonly #defined = new Set<FuncRef>();
+  readonly #code = new Code();
   readonly #tables: TableRef[] = [];
   readonly #memories: MemoryRef[] = [];
   readonly #globals: { ref: GlobalRef; init: Expr }[] = [];
@@ -128,21 +130,18 @@ export class ModuleBuilder {
     const type = this.type(signature.params ?? [], signature.results ?? []) as unknown as FuncType<P, R>;
     const ref = new FuncRef(this.#spaces.func, false, this.#funcs.length, type, signature.name);
     this.#funcs.push(ref as FuncRef);
-    this.#bodies.push(undefined);
     return ref;
   }
 
   /** Builds the body of a declared function. */
   define<P extends Types, R extends Types>(ref: FuncRef<P, R>, body: Body<P, R>): void {
     const name = ref.name ?? `func ${ref.position}`;
-    if (this.#funcs[ref.position] !== ref as FuncRef) {
-      throw new EmitError(`${name} is not this module's`);
-    }
-    if (this.#bodies[ref.position]) throw new EmitError(`${name} has a body already`);
+    if (this.#funcs[ref.position] !== ref as FuncRef) throw new EmitError(`${name} is not this module's`);
+    if (this.#defined.has(ref as FuncRef)) throw new EmitError(`${name} has a body already`);
+    this.#defined.add(ref as FuncRef);
     const f = new FunctionBuilder(ref.signature, name);
-    this.#bodies[ref.position] = f as unknown as FunctionBuilder;
     (body as (f: FunctionBuilder<P, R>, ...params: readonly Expr[]) => void)(f, ...f.params());
-    f.finish();
+    this.#code.add(ref.position, f as unknown as FunctionBuilder);
   }
 
   func<const P extends Types = [], const R extends Types = []>(
@@ -235,14 +234,9 @@ export class ModuleBuilder {
       out.byte(12);
       out.sized(scratch.view());
     }
-    const body = new Writer(4096);
-    const encoder = new Encoder(body);
-    section(10, this.#bodies, (w, f, i) => {
-      if (f === undefined) {
-        throw new EmitError(`${this.#funcs[i].name ?? `func ${i}`} is declared but has no body`);
-      }
-      functionBody(encoder, f);
-      w.sized(body.view());
+    section(10, this.#funcs, (w, ref, i) => {
+      if (!this.#code.has(i)) throw new EmitError(`${ref.name ?? `func ${i}`} is declared but has no body`);
+      this.#code.write(w, i);
     });
     section(11, this.#data, dataSegment);
     this.#names(out, scratch);
@@ -333,33 +327,4 @@ function dataSegment(w: Writer, { memory, offset, bytes }: DataSegment): void {
     constantExpression(w, offset);
   }
   w.sized(bytes);
-}
-
-const TERMINATORS = new Set([
-  "return",
-  "return_call",
-  "return_call_indirect",
-  "br",
-  "br_table",
-  "unreachable",
-]);
-
-function functionBody(encoder: Encoder, f: FunctionBuilder): void {
-  const w = encoder.out;
-  w.length = 0;
-  const { locals, statements } = f;
-  let runs = 0;
-  for (let i = 0; i < locals.length; i++) if (i === 0 || locals[i].type !== locals[i - 1].type) runs++;
-  w.unsigned(runs);
-  for (let i = 0; i < locals.length;) {
-    let n = 1;
-    while (i + n < locals.length && locals[i + n].type === locals[i].type) n++;
-    w.unsigned(n);
-    w.byte(TYPE_CODE[locals[i].type]);
-    i += n;
-  }
-  encoder.begin(f);
-  encoder.statements(statements);
-  if (f.signature.results.length > 0 && !TERMINATORS.has(statements.at(-1)?.op ?? "")) w.byte(0x00);
-  w.byte(END);
 }

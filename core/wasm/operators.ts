@@ -166,18 +166,34 @@ function access(
   const colon = signature.indexOf(":");
   const types = [...signature.slice(0, colon)].map((letter) => LETTERS[letter as keyof Letters]);
   const result: NumType | undefined = LETTERS[signature.slice(colon + 1) as keyof Letters];
-  const n = types.length;
-  return (addr, ...rest) => {
-    const offset = (rest[n] ?? 0) as number;
-    const align = atomic ? width : (rest[n + 1] ?? width) as number;
-    const memory = rest[n + (atomic ? 1 : 2)] as MemoryRef | undefined;
-    const args = [addressOperand(addr as Address, memory, op)];
-    for (let i = 0; i < n; i++) args.push(operand(rest[i] as AnyOperand, types[i], op, i + 1));
-    const imm = memArg(op, width, offset, align, memory);
+  const make = (args: readonly Expr[], offset: unknown, align: unknown, memory: unknown): Expr | Stmt => {
+    const imm = atomic
+      ? memArg(op, width, (offset ?? 0) as number, width, align as MemoryRef | undefined)
+      : memArg(
+        op,
+        width,
+        (offset ?? 0) as number,
+        (align ?? width) as number,
+        memory as MemoryRef | undefined,
+      );
     return result === undefined
       ? stmt(Kind.memory, op, code, args, imm)
       : expr(Kind.memory, op, code, result, args, imm);
   };
+  // An atomic access has its memory where others have their alignment.
+  const address = (addr: unknown, align: unknown, memory: unknown): Expr =>
+    addressOperand(addr as Address, (atomic ? align : memory) as MemoryRef | undefined, op);
+  const value = (given: unknown, i: number): Expr => operand(given as AnyOperand, types[i], op, i + 1);
+  switch (types.length) {
+    case 0:
+      return (addr, offset, align, memory) => make([address(addr, align, memory)], offset, align, memory);
+    case 1:
+      return (addr, a, offset, align, memory) =>
+        make([address(addr, align, memory), value(a, 0)], offset, align, memory);
+    default:
+      return (addr, a, b, offset, align, memory) =>
+        make([address(addr, align, memory), value(a, 0), value(b, 1)], offset, align, memory);
+  }
 }
 
 function accessMethods(namespace: string, table: AccessTable, atomic: boolean): unknown {

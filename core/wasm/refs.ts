@@ -7,9 +7,9 @@ export interface IndexSpace {
   imports: number;
 }
 
-class Ref {
+export class Ref {
   constructor(readonly space: IndexSpace, readonly imported: boolean, readonly position: number) {}
-  /** Final only when the module has all its imports (at toBytes). */
+  /** What a reference not imported has is final only when the module has all its imports (at toBytes). */
   get index(): number {
     return this.imported ? this.position : this.space.imports + this.position;
   }
