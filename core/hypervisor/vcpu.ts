@@ -1,0 +1,54 @@
+/** A virtual CPU: its processor context (core/cpu), the hypervisor's state of it, its entry in the scheduler's table. */
+import { CTX } from "../cpu/context.ts";
+import { contextAddress } from "../cpu/layout.ts";
+import type { Domain } from "./domain.ts";
+import type { HypercallContext } from "./context.ts";
+import { PauseFlag, type SchedVcpu, VcpuState } from "./layout.ts";
+import type { View } from "./struct.ts";
+
+/** One thread's handle; the state itself is shared. */
+export class Vcpu {
+  /** Byte address of the processor context in the domain's memory. */
+  readonly ctx: number;
+  readonly state: View<typeof VcpuState.fields>;
+  /** Index in the machine's vCPU table. */
+  readonly index: number;
+  readonly sched: View<typeof SchedVcpu.fields>;
+  #hypercall: HypercallContext | undefined;
+
+  constructor(readonly domain: Domain, readonly id: number) {
+    const { layout, views, machine } = domain;
+    this.ctx = contextAddress(layout, id);
+    this.state = VcpuState.view(views, layout.reserve.vcpus + id * VcpuState.size);
+    this.index = this.state.schedIndex;
+    this.sched = machine.scheduler.entry(this.index);
+  }
+
+  /** What hypercall handlers and trap code are given; one object a vCPU and worker. */
+  get hypercall(): HypercallContext {
+    const { domain } = this;
+    return this.#hypercall ??= {
+      machine: domain.machine,
+      domain,
+      vcpu: this,
+      engine: domain.engine,
+      view: domain.context,
+    };
+  }
+
+  /** Index of the context's kick word in `domain.views.i32`. */
+  get kickIndex(): number {
+    return (this.ctx + CTX.kick) >> 2;
+  }
+
+  get isUp(): boolean {
+    return (this.sched.flags & PauseFlag.DOWN) === 0;
+  }
+
+  /** RUNSTATE_*: running 0, runnable 1, blocked 2, offline 3. */
+  get runState(): number {
+    const { flags, pcpu } = this.sched;
+    if (flags === 0) return pcpu >= 0 ? 0 : 1;
+    return (flags & ~(PauseFlag.BLOCKED | PauseFlag.POLL)) === 0 ? 2 : 3;
+  }
+}
