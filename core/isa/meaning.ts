@@ -96,6 +96,8 @@ export interface StateTypes {
   cpl: "i32";
   eflags: "i32";
   mxcsr: "i32";
+  /** Nonzero while CR0.EM or CR0.TS is set or CR4.OSFXSR is clear: the one test of every SSE instruction. */
+  fpuDisabled: "i32";
   cr0: "i64";
   cr2: "i64";
   cr3: "i64";
