@@ -87,7 +87,16 @@ export class Writer {
   }
 
   name(text: string): void {
-    this.sized(UTF8.encode(text));
+    const start = this.length;
+    this.unsigned(text.length);
+    for (let i = 0; i < text.length; i++) {
+      const c = text.charCodeAt(i);
+      if (c > 0x7f) {
+        this.length = start;
+        return this.sized(UTF8.encode(text));
+      }
+      this.byte(c);
+    }
   }
 
   /** What was written so far; a view, good until the next write. */
