@@ -1,0 +1,214 @@
+/** Files out of Debian packages, fetched through the machine's own apt: no root, nothing installed, kept in a cache. */
+import { dirname, join } from "node:path";
+
+/** A file inside one of some packages (the first that has it counts): where it lies is the package's matter. */
+export interface PackagedFile {
+  readonly packages: readonly string[];
+  /** Path inside the package, without a leading slash. */
+  readonly path: string;
+}
+
+/** What the outside world did when a command was run. */
+export interface CommandResult {
+  readonly code: number;
+  /** Standard output and standard error, in lines as they came. */
+  readonly output: string;
+}
+
+/** Runs a command in a directory; undefined when there is no such command. */
+export type RunCommand = (
+  command: string,
+  args: readonly string[],
+  directory: string,
+  progress: (line: string) => void,
+) => Promise<CommandResult | undefined>;
+
+export interface AptOptions {
+  /** Directory of the cache; made when it is missing. */
+  readonly cache: string;
+  /** Told each step, in lines without a newline. */
+  readonly progress: (line: string) => void;
+  readonly run?: RunCommand;
+}
+
+/** A guest that cannot be had; the message names what failed and what to do about it. */
+export class FetchError extends Error {
+  override readonly name = "FetchError";
+}
+
+/** Guests are x86: on other machines apt is asked for this architecture. */
+const ARCHITECTURE = "amd64";
+
+async function runCommand(
+  command: string,
+  args: readonly string[],
+  directory: string,
+  progress: (line: string) => void,
+): Promise<CommandResult | undefined> {
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(command, {
+      args: [...args],
+      cwd: directory,
+      env: { LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  const lines: string[] = [];
+  const drain = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    let rest = "";
+    const take = (text: string, last: boolean) => {
+      const parts = (rest + text).split(/\r\n|\n|\r/);
+      rest = last ? "" : parts.pop() ?? "";
+      for (const line of parts) {
+        if (line.trim() === "") continue;
+        lines.push(line);
+        progress(line);
+      }
+    };
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text, false);
+    take("", true);
+  };
+  const [status] = await Promise.all([child.status, drain(child.stdout), drain(child.stderr)]);
+  return { code: status.code, output: lines.join("\n") };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** The lines in which apt says what went wrong, at most three. */
+function complaints(output: string): string {
+  const lines = output.split("\n").filter((line) => /^(E|W|Err):/.test(line) && !/unsandboxed/.test(line));
+  const errors = lines.filter((line) => line.startsWith("E:"));
+  return [...new Set(errors.length > 0 ? errors : lines)].slice(0, 3).map((line) => `\n  ${line.trim()}`)
+    .join("");
+}
+
+class Apt {
+  readonly #run: RunCommand;
+  /** Options for a package list of our own, once one was fetched. */
+  #ownLists: readonly string[] | undefined;
+
+  constructor(readonly options: AptOptions) {
+    this.#run = options.run ?? runCommand;
+  }
+
+  async #aptGet(args: readonly string[], directory: string): Promise<CommandResult> {
+    const settings = ["Acquire::Retries=1", "Acquire::http::Timeout=20", "Acquire::https::Timeout=20"];
+    // As root, apt would download as another user, which cannot write into a private cache.
+    const all = [...settings, "APT::Sandbox::User=root", ...this.#ownLists ?? []].flatMap((
+      option,
+    ) => ["-o", option]);
+    const result = await this.#run("apt-get", ["-q", ...all, ...args], directory, this.options.progress);
+    if (result !== undefined) return result;
+    throw new FetchError(
+      "guests are fetched as Debian packages through apt-get, which this machine does not have; " +
+        "get the file in another way and name it with kernel= in a configuration",
+    );
+  }
+
+  /** Package lists of our own, made from the machine's configured sources. */
+  async #update(): Promise<CommandResult> {
+    const state = join(this.options.cache, "apt");
+    for (const folder of ["state/lists/partial", "archive/archives/partial"]) {
+      await Deno.mkdir(join(state, folder), { recursive: true });
+    }
+    this.#ownLists = [
+      `Dir::State=${join(state, "state")}`,
+      `Dir::State::lists=${join(state, "state/lists")}`,
+      `Dir::Cache=${join(state, "archive")}`,
+      `APT::Architecture=${ARCHITECTURE}`,
+      `APT::Architectures=${ARCHITECTURE}`,
+      "APT::Get::List-Cleanup=false",
+      "Acquire::Languages=none",
+    ];
+    this.options.progress("fetching package lists (apt-get update, into the cache of xenolith)");
+    return await this.#aptGet(["update"], state);
+  }
+
+  async #download(name: string, directory: string): Promise<CommandResult> {
+    this.options.progress(`fetching Debian's package ${name} (apt-get download)`);
+    return await this.#aptGet(["download", name], directory);
+  }
+
+  /** Downloads one package into a directory; gives the .deb's path, or what apt said. */
+  async #package(name: string, directory: string): Promise<{ file: string } | { failure: string }> {
+    const foreign = Deno.build.arch !== "x86_64";
+    if (foreign && this.#ownLists === undefined) await this.#update();
+    let result = await this.#download(name, directory);
+    if (result.code !== 0 && this.#ownLists === undefined) {
+      // The machine's own lists may be missing or stale (containers often come without any).
+      const update = await this.#update();
+      if (update.code !== 0) return { failure: complaints(update.output) || complaints(result.output) };
+      result = await this.#download(name, directory);
+    }
+    if (result.code !== 0) return { failure: complaints(result.output) };
+    for await (const entry of Deno.readDir(directory)) {
+      if (entry.name.endsWith(".deb")) return { file: join(directory, entry.name) };
+    }
+    return { failure: `\n  apt-get download ${name} succeeded but left no package` };
+  }
+
+  async #unpack(deb: string, directory: string): Promise<void> {
+    const result = await this.#run("dpkg-deb", ["-x", deb, "unpacked"], directory, this.options.progress);
+    if (result === undefined) {
+      throw new FetchError(
+        "a Debian package is to be unpacked, but this machine has no dpkg-deb (package dpkg)",
+      );
+    }
+    if (result.code !== 0) throw new FetchError(`dpkg-deb cannot unpack ${deb}:\n${result.output}`);
+  }
+
+  async fetch({ packages, path }: PackagedFile): Promise<string> {
+    const { cache } = this.options;
+    const targets = packages.map((name) => join(cache, "packages", name, path));
+    for (const target of targets) if (await exists(target)) return target;
+    await Deno.mkdir(cache, { recursive: true });
+    const failures: string[] = [];
+    for (const [i, name] of packages.entries()) {
+      const directory = await Deno.makeTempDir({ dir: cache, prefix: `${name}.` });
+      try {
+        const got = await this.#package(name, directory);
+        if ("failure" in got) {
+          failures.push(`${name}: could not be downloaded${got.failure}`);
+          continue;
+        }
+        await this.#unpack(got.file, directory);
+        const unpacked = join(directory, "unpacked", path);
+        if (!await exists(unpacked)) {
+          failures.push(`${name}: the package has no file ${path}`);
+          continue;
+        }
+        await Deno.mkdir(dirname(targets[i]), { recursive: true });
+        await Deno.rename(unpacked, targets[i]);
+        return targets[i];
+      } finally {
+        await Deno.remove(directory, { recursive: true });
+      }
+    }
+    throw new FetchError(
+      `cannot fetch ${path} from Debian:\n${failures.join("\n")}\n` +
+        "Check that this machine's apt sources are reachable (apt-get update tells), or name a kernel that is " +
+        "already here with kernel= in a configuration.",
+    );
+  }
+}
+
+/**
+ * Gives the path of a file out of a Debian package, fetching it when the cache does not have it.
+ * @throws FetchError
+ */
+export async function packagedFile(file: PackagedFile, options: AptOptions): Promise<string> {
+  return await new Apt(options).fetch(file);
+}
