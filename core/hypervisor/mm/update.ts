@@ -1,0 +1,74 @@
+/** Changing one entry of a page table that is in use: Xen's mod_l1_entry to mod_l4_entry. Under the domain's lock. */
+import { EBUSY, EINVAL } from "../abi/errno.ts";
+import {
+  adjustHi,
+  adjustLo,
+  entryMfn,
+  isWeaker,
+  L1_DISALLOWED,
+  PTE,
+  sameMapping,
+  TABLE_DISALLOWED,
+} from "./entry.ts";
+import { isXenSlot, type PageTypes } from "./page_types.ts";
+
+export interface UpdateOptions {
+  /** MMU_PT_UPDATE_PRESERVE_AD: accessed and dirty bits of the old entry stay. */
+  readonly preserveAd?: boolean;
+  /** The mapped page is said to be DOMID_IO's. */
+  readonly io?: boolean;
+}
+
+/**
+ * Validates and stores an entry of `level` (1 to 4) in slot `slot` of the table in local frame `table`.
+ * @returns 0 or a negative error number; nothing has changed then
+ */
+export function modifyEntry(
+  types: PageTypes,
+  level: number,
+  table: number,
+  slot: number,
+  lo: number,
+  hi: number,
+  { preserveAd = false, io = false }: UpdateOptions = {},
+): number {
+  if (level === 4 && isXenSlot(slot)) return -EINVAL;
+  const words = types.domain.views.i32;
+  const index = types.entryIndex(table, slot);
+  const oldLo = words[index], oldHi = words[index + 1];
+  if (lo & PTE.PRESENT) {
+    if (lo & (level === 1 ? L1_DISALLOWED : TABLE_DISALLOWED)) return -EINVAL;
+    const guestLo = lo;
+    lo = adjustLo(level, lo, hi);
+    hi = adjustHi(level, guestLo, hi);
+    if (sameMapping(oldLo, oldHi, lo, hi)) {
+      store(types, table, slot, oldLo, oldHi, preserveAd ? merge(lo, oldLo) : lo, hi);
+      return 0;
+    }
+    // RAM is never DOMID_IO's here, so only what is nobody's fails differently (as MMIO not permitted).
+    if (io && types.ownFrame(entryMfn(lo, hi)) >= 0) return -EBUSY;
+    const result = level === 1 ? types.getFromL1(lo, hi) : types.getFromTable(level, lo, hi, table);
+    if (result !== 0) return result;
+  }
+  store(types, table, slot, oldLo, oldHi, preserveAd ? merge(lo, oldLo) : lo, hi);
+  if (level === 1) types.putFromL1(oldLo, oldHi);
+  else types.putFromTable(oldLo, oldHi, table);
+  return 0;
+}
+
+const merge = (lo: number, oldLo: number) => lo | (oldLo & (PTE.ACCESSED | PTE.DIRTY));
+
+function store(
+  types: PageTypes,
+  table: number,
+  slot: number,
+  oldLo: number,
+  oldHi: number,
+  lo: number,
+  hi: number,
+): void {
+  types.writeEntry(table, slot, lo, hi);
+  types.domain.header.mmuUpdates++;
+  // A translation under another base pointer would outlive the change: on a processor the next CR3 load drops it.
+  if (isWeaker(oldLo, oldHi, lo, hi)) types.tlb.staleAll();
+}
