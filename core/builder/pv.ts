@@ -2,7 +2,7 @@ import { writeBsdSymtab } from "./bsd_symtab.ts";
 import { PT_LOAD } from "./elf.ts";
 import { ImageError } from "./errors.ts";
 import { hypercallPage } from "./hypercall_page.ts";
-import { type KernelImage, pvPlacement } from "./kernel.ts";
+import { type KernelImage, type PvPlacement, pvPlacement } from "./kernel.ts";
 import { PAGING, writePageTables } from "./page_tables.ts";
 import { imagePages, layoutPv, memoryNeeded, type PvLayout } from "./pv_layout.ts";
 import { MAX_GUEST_CMDLINE, SIF_MOD_START_PFN, writeStartInfo } from "./start_info.ts";
@@ -85,31 +85,47 @@ function writeP2m({ bytes, nrPages, pfnToMfn }: DomainFrames, width: 32 | 64, { 
   }
 }
 
+/** A kernel and its ramdisk laid out for a domain's size, before there is a domain. */
+export interface PvPlan {
+  readonly placement: PvPlacement;
+  readonly layout: PvLayout;
+}
+
+/**
+ * Finds where everything will lie, or says why it cannot.
+ * @param nrPages frames that the domain is going to have
+ * @throws ImageError wrong-mode, unsupported-feature, corrupt, out-of-memory
+ */
+export function planPv({ kernel, ramdisk }: Pick<PvImages, "kernel" | "ramdisk">, nrPages: number): PvPlan {
+  const placement = pvPlacement(kernel);
+  const ramdiskBytes = ramdisk?.length ?? 0;
+  const tooLittle = () => {
+    const needed = memoryNeeded(placement, ramdiskBytes);
+    const what = ramdisk === undefined ? "this kernel needs" : "this kernel and its ramdisk need";
+    const has = Math.floor(nrPages / 256);
+    return new ImageError(
+      "out-of-memory",
+      `too little memory: ${what} at least ${needed} MiB to start, the domain has ${has} MiB`,
+    );
+  };
+  if (imagePages(placement, ramdiskBytes) > nrPages) throw tooLittle();
+  const layout = layoutPv(placement, ramdiskBytes, nrPages);
+  if (layout.end > nrPages) throw tooLittle();
+  return { placement, layout };
+}
+
 /**
  * Writes a PV domain's start-of-day memory: kernel, ramdisk, p2m list, start_info, hypercall page, page tables.
  * The console and store rings stay zero. Nothing outside `domain.frames` is touched.
- * @throws ImageError wrong-mode, unsupported-feature, corrupt, out-of-memory
+ * @throws ImageError as `planPv`
  */
 export function buildPv(domain: PvDomain, images: PvImages): PvStart {
   const { frames } = domain;
   const { bytes, nrPages } = frames;
   const pfnToMfn = (pfn: number) => frames.pfnToMfn(pfn);
   const { ramdisk } = images;
-  const placement = pvPlacement(images.kernel);
+  const { placement, layout } = planPv(images, nrPages);
   const { width, virtBase } = placement;
-  const tooLittle = () => {
-    const needed = memoryNeeded(placement, ramdisk?.length ?? 0);
-    const what = ramdisk === undefined ? "this kernel needs" : "this kernel and its ramdisk need";
-    return new ImageError(
-      "out-of-memory",
-      `too little memory: ${what} at least ${needed} MiB to start, the domain has ${
-        Math.floor(nrPages / 256)
-      } MiB`,
-    );
-  };
-  if (imagePages(placement, ramdisk?.length ?? 0) > nrPages) throw tooLittle();
-  const layout = layoutPv(placement, ramdisk?.length ?? 0, nrPages);
-  if (layout.end > nrPages) throw tooLittle();
   const page = (pfn: number) => bytes.subarray(pfn * 4096, (pfn + 1) * 4096);
   const virtual = (pfn: number) => virtBase + BigInt(pfn) * 4096n;
 
