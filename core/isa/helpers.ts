@@ -4,6 +4,7 @@
  * imports the others from JavaScript (rare work, where a call of some 10 ns does not matter).
  */
 import type { Expr, NumType } from "../wasm/types.ts";
+import { floatHelpers } from "./softfloat/helpers.ts";
 
 export const helpers = {
   /** High 64 bits of the unsigned 128-bit product. */
@@ -16,6 +17,10 @@ export const helpers = {
   crc32c: { params: ["i32", "i64", "i32"], result: "i32" },
   /** 64 random bits (RDRAND, RDSEED). JavaScript. */
   random: { params: [], result: "i64" },
+  /** MFENCE: an atomic.fence; gives 0. A wasm function, made by defineFloatHelpers. */
+  memoryFence: { params: [], result: "i32" },
+  /** Wasm functions made by `defineFloatHelpers(module)` (softfloat/mod.ts), but for the two that say JavaScript. */
+  ...floatHelpers,
 } as const satisfies Record<string, HelperType>;
 
 export interface HelperType {

@@ -63,14 +63,14 @@ export interface InstructionSpec {
 export interface Instruction extends InstructionSpec {
   /** The mnemonic, lower case. */
   readonly name: string;
-  readonly forms: readonly Encoding[];
+  readonly parsed: readonly Encoding[];
 }
 
 const registry: Instruction[] = [];
 
 /** Describes an instruction and registers it. Throws an EncodingError for a string outside the grammar. */
 export function instruction(name: string, spec: InstructionSpec): Instruction {
-  const made: Instruction = { ...spec, name, forms: spec.encodings.map((text) => parseEncoding(text)) };
+  const made: Instruction = { ...spec, name, parsed: spec.encodings.map((text) => parseEncoding(text)) };
   registry.push(made);
   return made;
 }

@@ -110,6 +110,24 @@ export interface StateTypes {
   idtBase: "i64";
   ldtrSelector: "i32";
   trSelector: "i32";
+  /** Bases of FS and GS, to be written. */
+  fsBase: "i64";
+  gsBase: "i64";
+  /** x87: control, status, abridged tag word (FXSAVE's), last opcode, instruction and data pointers, registers as FXSAVE places them. */
+  fcw: "i32";
+  fsw: "i32";
+  ftw: "i32";
+  fop: "i32";
+  fip: "i64";
+  fdp: "i64";
+  st0: "v128";
+  st1: "v128";
+  st2: "v128";
+  st3: "v128";
+  st4: "v128";
+  st5: "v128";
+  st6: "v128";
+  st7: "v128";
 }
 export type StateName = keyof StateTypes;
 
@@ -141,6 +159,8 @@ export interface Operand {
   writeVector(value: V128): void;
   /** Effective address without segment base, truncated to the address size; bound. Memory only. */
   address(): I64;
+  /** address() plus the base of the operand's segment, truncated to 4 bytes outside 64-bit mode. Memory only. */
+  linear(): I64;
   /**
    * A memory operand of another size at a byte distance: address() + distance, wrapped to the address size, in the operand's own segment.
    * `distance` may be a run-time value (BT with a register offset). Access as the operand's.
