@@ -117,18 +117,23 @@ export type Address = Expr<"i32"> | Expr<"i64"> | number | bigint;
 type Access = readonly [code: number, signature: string, width: number];
 export type AccessTable = Readonly<Record<string, Access>>;
 
+/** An i64 address goes only with a memory that is named. */
+interface Accessor<A extends unknown[], R> {
+  (addr: Operand<"i32">, ...rest: [...A, offset?: number, align?: number, memory?: MemoryRef]): R;
+  (addr: Operand<"i64">, ...rest: [...A, offset: number, align: number, memory: MemoryRef]): R;
+}
+interface AtomicAccessor<A extends unknown[], R> {
+  (addr: Operand<"i32">, ...rest: [...A, offset?: number, memory?: MemoryRef]): R;
+  (addr: Operand<"i64">, ...rest: [...A, offset: number, memory: MemoryRef]): R;
+}
+
 export type AccessMethods<T extends AccessTable> = {
-  readonly [N in keyof T]: T[N][1] extends `${infer A}:${infer R}` ? (
-      addr: Address,
-      ...rest: [...Operands<A>, offset?: number, align?: number, memory?: MemoryRef]
-    ) => Outcome<R>
+  readonly [N in keyof T]: T[N][1] extends `${infer A}:${infer R}` ? Accessor<Operands<A>, Outcome<R>>
     : never;
 };
-
 /** Atomic accesses have no choice of alignment. */
 export type AtomicMethods<T extends AccessTable> = {
-  readonly [N in keyof T]: T[N][1] extends `${infer A}:${infer R}`
-    ? (addr: Address, ...rest: [...Operands<A>, offset?: number, memory?: MemoryRef]) => Outcome<R>
+  readonly [N in keyof T]: T[N][1] extends `${infer A}:${infer R}` ? AtomicAccessor<Operands<A>, Outcome<R>>
     : never;
 };
 
