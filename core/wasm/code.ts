@@ -26,8 +26,12 @@ const TERMINATORS = new Set([
 
 export class Code {
   readonly #written = new Writer(65536);
-  readonly #encoder = new Encoder(this.#written);
+  readonly #encoder: Encoder;
   readonly #bodies: (Body | undefined)[] = [];
+
+  constructor(module: object) {
+    this.#encoder = new Encoder(this.#written, module);
+  }
 
   /** Writes the body of function number i (imports not counted). */
   add(i: number, f: FunctionBuilder): void {

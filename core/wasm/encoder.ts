@@ -39,7 +39,8 @@ export class Encoder {
   #owner: object | undefined;
   #depth = 0;
 
-  constructor(out: Writer) {
+  /** @param module what every function, type, table, memory and global mentioned must belong to */
+  constructor(out: Writer, readonly module: object) {
     this.out = out;
   }
 
@@ -124,6 +125,7 @@ export class Encoder {
       case Kind.callIndirect: {
         const call = imm as CallIndirectImm;
         out.byte(e.code);
+        if (call.signature.owner !== this.module) throw new EmitError(`${e.op}: a type of another module`);
         out.unsigned(call.signature.index);
         this.#index(call.table);
         this.#results(call.results);
@@ -167,7 +169,9 @@ export class Encoder {
   #index(ref: Indexed): void {
     const at = this.out.length;
     this.out.unsigned(ref.index);
-    if (ref instanceof Ref && !ref.imported) this.fixups.push({ at, size: this.out.length - at, ref });
+    if (!(ref instanceof Ref)) return;
+    if (ref.space.owner !== this.module) throw new EmitError(`${ref.describe()} belongs to another module`);
+    if (!ref.imported) this.fixups.push({ at, size: this.out.length - at, ref });
   }
 
   #local(local: Local): void {

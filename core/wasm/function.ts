@@ -104,12 +104,12 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
     throw new EmitError(`${this.name}: ${message}`);
   }
 
-  set<T extends NumType>(local: Local<T>, value: Operand<T>): void {
+  set<T extends NumType>(local: Local<T>, value: Operand<NoInfer<T>>): void {
     this.do(stmt(Kind.localSet, "local.set", LOCAL_SET, [this.#assigned(local, value, "local.set")], local));
   }
 
   /** Assigns where it is used, and gives the value. */
-  tee<T extends NumType>(local: Local<T>, value: Operand<T>): Expr<T> {
+  tee<T extends NumType>(local: Local<T>, value: Operand<NoInfer<T>>): Expr<T> {
     const args = [this.#assigned(local, value, "local.tee")];
     return expr(Kind.localTee, "local.tee", 0x22, local.type, args, local);
   }
@@ -136,7 +136,7 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
   globalGet<T extends NumType>(global: GlobalRef<T>): Expr<T> {
     return global.get();
   }
-  globalSet<T extends NumType>(global: GlobalRef<T>, value: Operand<T>): void {
+  globalSet<T extends NumType>(global: GlobalRef<T>, value: Operand<NoInfer<T>>): void {
     if (!global.mutable) this.#fail("global.set: the global is not mutable");
     this.do(stmt(Kind.globalSet, "global.set", 0x24, [operand(value, global.type, "global.set")], global));
   }
@@ -179,8 +179,8 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
   ifExpr<T extends NumType>(
     type: T,
     cond: Operand<"i32">,
-    then: Operand<T> | (() => Operand<T> | void),
-    otherwise: Operand<T> | (() => Operand<T> | void),
+    then: Operand<NoInfer<T>> | (() => Operand<NoInfer<T>> | void),
+    otherwise: Operand<NoInfer<T>> | (() => Operand<NoInfer<T>> | void),
   ): Expr<T> {
     const test = condition(operand(cond, "i32", "if"));
     const known = i32Value(test);
@@ -238,7 +238,7 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
   }
 
   /** A block with a value, given by `br(label, value)` or returned by the callback. Evaluated now. */
-  blockExpr<T extends NumType>(type: T, body: (label: Label<T>) => Operand<T> | void): Expr<T> {
+  blockExpr<T extends NumType>(type: T, body: (label: Label<T>) => Operand<NoInfer<T>> | void): Expr<T> {
     const label = new Label(type, false);
     let value: Expr<T> | undefined;
     const { statements, live } = this.#collect(() =>
@@ -260,12 +260,16 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
     return type === "void" ? [] : [operand<NumType>(values[0], type, op)];
   }
 
-  br<T extends NumType | "void">(label: Label<T>, ...value: LabelValue<T>): void {
+  br<T extends NumType | "void">(label: Label<T>, ...value: LabelValue<NoInfer<T>>): void {
     this.do(stmt(Kind.br, "br", 0x0c, this.#target(label, "br", value), label));
     this.#live = false;
   }
 
-  brIf<T extends NumType | "void">(label: Label<T>, cond: Operand<"i32">, ...value: LabelValue<T>): void {
+  brIf<T extends NumType | "void">(
+    label: Label<T>,
+    cond: Operand<"i32">,
+    ...value: LabelValue<NoInfer<T>>
+  ): void {
     const test = condition(operand(cond, "i32", "br_if"));
     const known = i32Value(test);
     if (known === 0) return;
@@ -303,7 +307,7 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
 
   call<A extends Types, B extends Types>(fn: FuncRef<A, B>, args: Operands<A>): Results<B> {
     const operands = this.#operands(`call ${fn.name ?? ""}`, fn.signature.params, args);
-    const imm = (results: readonly Local[]): CallImm => ({ fn: fn as FuncRef, results });
+    const imm = (results: readonly Local[]): CallImm => ({ fn, results });
     return this.#call(Kind.call, "call", 0x10, fn.signature.results, operands, imm) as Results<B>;
   }
 
@@ -347,7 +351,7 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
   returnCall<A extends Types>(fn: FuncRef<A, R>, args: Operands<A>): void {
     const op = `return_call ${fn.name ?? ""}`;
     this.#sameResults(op, fn.signature);
-    const imm: CallImm = { fn: fn as FuncRef, results: [] };
+    const imm: CallImm = { fn, results: [] };
     this.do(stmt(Kind.call, "return_call", 0x12, this.#operands(op, fn.signature.params, args), imm));
     this.#live = false;
   }

@@ -87,7 +87,7 @@ Deno.test("let evaluates once, now; tee assigns where it is used", () => {
 });
 
 Deno.test("a let of a constant or of another let costs nothing", () => {
-  const f = new FunctionBuilder(new FuncType([], [], 0), "f");
+  const f = new FunctionBuilder(new FuncType([], [], 0, {}), "f");
   const one = f.let(i32.load(4));
   assert.equal(f.let(one), one);
   assert.equal(f.let(i64.const(5)).op, "i64.const");

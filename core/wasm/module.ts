@@ -48,14 +48,14 @@ export class ModuleBuilder {
   readonly #imports: Import[] = [];
   readonly #exports = new Map<string, Exportable>();
   readonly #spaces: Record<keyof typeof SORT_CODE, IndexSpace> = {
-    func: { imports: 0 },
-    table: { imports: 0 },
-    memory: { imports: 0 },
-    global: { imports: 0 },
+    func: { imports: 0, owner: this },
+    table: { imports: 0, owner: this },
+    memory: { imports: 0, owner: this },
+    global: { imports: 0, owner: this },
   };
   readonly #funcs: FuncRef[] = [];
   readonly #defined = new Set<FuncRef>();
-  readonly #code = new Code();
+  readonly #code = new Code(this);
   readonly #tables: TableRef[] = [];
   readonly #memories: MemoryRef[] = [];
   readonly #globals: { ref: GlobalRef; init: Expr }[] = [];
@@ -70,7 +70,9 @@ export class ModuleBuilder {
   type<const P extends Types = [], const R extends Types = []>(params: P, results: R): FuncType<P, R> {
     const key = `${params.join()}:${results.join()}`;
     let type = this.#types.get(key);
-    if (type === undefined) this.#types.set(key, type = new FuncType(params, results, this.#types.size));
+    if (type === undefined) {
+      this.#types.set(key, type = new FuncType(params, results, this.#types.size, this));
+    }
     return type as FuncType<P, R>;
   }
 
@@ -87,7 +89,7 @@ export class ModuleBuilder {
   ): FuncRef<P, R> {
     const space = this.#spaces.func;
     const ref = new FuncRef(space, true, space.imports++, this.type(params, results), name);
-    this.#import(module, name, ref as FuncRef);
+    this.#import(module, name, ref);
     return ref;
   }
   importMemory(module: string, name: string, limits: MemoryLimits): MemoryRef {
@@ -101,7 +103,7 @@ export class ModuleBuilder {
   importGlobal<T extends NumType>(module: string, name: string, type: T, mutable = false): GlobalRef<T> {
     const space = this.#spaces.global;
     const ref = new GlobalRef(space, true, space.imports++, type, mutable);
-    this.#import(module, name, ref as GlobalRef);
+    this.#import(module, name, ref);
     return ref;
   }
 
@@ -119,7 +121,7 @@ export class ModuleBuilder {
   /** @param init a constant, or `.get()` of an imported immutable global */
   global<T extends NumType>(type: T, mutable: boolean, init: Operand<T>): GlobalRef<T> {
     const ref = new GlobalRef(this.#spaces.global, false, this.#globals.length, type, mutable);
-    this.#globals.push({ ref: ref as GlobalRef, init: operand(init, type, "global") });
+    this.#globals.push({ ref, init: operand(init, type, "global") });
     return ref;
   }
 
@@ -129,19 +131,19 @@ export class ModuleBuilder {
   ): FuncRef<P, R> {
     const type = this.type(signature.params ?? [], signature.results ?? []) as unknown as FuncType<P, R>;
     const ref = new FuncRef(this.#spaces.func, false, this.#funcs.length, type, signature.name);
-    this.#funcs.push(ref as FuncRef);
+    this.#funcs.push(ref);
     return ref;
   }
 
   /** Builds the body of a declared function. */
   define<P extends Types, R extends Types>(ref: FuncRef<P, R>, body: Body<P, R>): void {
     const name = ref.name ?? `func ${ref.position}`;
-    if (this.#funcs[ref.position] !== ref as FuncRef) throw new EmitError(`${name} is not this module's`);
-    if (this.#defined.has(ref as FuncRef)) throw new EmitError(`${name} has a body already`);
-    this.#defined.add(ref as FuncRef);
+    if (this.#funcs[ref.position] !== ref) throw new EmitError(`${name} is not this module's`);
+    if (this.#defined.has(ref)) throw new EmitError(`${name} has a body already`);
+    this.#defined.add(ref);
     const f = new FunctionBuilder(ref.signature, name);
     (body as (f: FunctionBuilder<P, R>, ...params: readonly Expr[]) => void)(f, ...f.params());
-    this.#code.add(ref.position, f as unknown as FunctionBuilder);
+    this.#code.add(ref.position, f as FunctionBuilder);
   }
 
   func<const P extends Types = [], const R extends Types = []>(
@@ -153,14 +155,14 @@ export class ModuleBuilder {
     return ref;
   }
 
-  export(name: string, ref: FuncRef<never, never> | Exportable | GlobalRef<never>): void {
+  export(name: string, ref: Exportable): void {
     if (this.#exports.has(name)) throw new EmitError(`two exports named ${name}`);
-    this.#exports.set(name, ref as Exportable);
+    this.#exports.set(name, ref);
   }
 
   /** Runs at instantiation. */
   start(ref: FuncRef<[], []>): void {
-    this.#start = ref as FuncRef;
+    this.#start = ref;
   }
 
   /** Functions put into a table at instantiation. */
@@ -214,7 +216,7 @@ export class ModuleBuilder {
     section(5, this.#memories, (w, ref) => memoryType(w, ref.limits));
     section(6, this.#globals, (w, { ref, init }) => {
       globalType(w, ref);
-      constantExpression(w, init);
+      constantExpression(w, init, this);
     });
     section(7, [...this.#exports], (w, [name, ref]) => {
       w.name(name);
@@ -227,7 +229,7 @@ export class ModuleBuilder {
       out.byte(8);
       out.sized(scratch.view());
     }
-    section(9, this.#elements, elementSegment);
+    section(9, this.#elements, (w, segment) => elementSegment(w, segment, this));
     if (this.#data.length > 0) {
       scratch.length = 0;
       scratch.unsigned(this.#data.length);
@@ -238,7 +240,7 @@ export class ModuleBuilder {
       if (!this.#code.has(i)) throw new EmitError(`${ref.name ?? `func ${i}`} is declared but has no body`);
       this.#code.write(w, i);
     });
-    section(11, this.#data, dataSegment);
+    section(11, this.#data, (w, segment) => dataSegment(w, segment, this));
     this.#names(out, scratch);
     return out.bytes.slice(0, out.length) as Uint8Array<ArrayBuffer>;
   }
@@ -298,33 +300,33 @@ function globalType(w: Writer, ref: GlobalRef): void {
   w.byte(ref.mutable ? 1 : 0);
 }
 
-function constantExpression(w: Writer, init: Expr): void {
-  const encoder = new Encoder(w);
+function constantExpression(w: Writer, init: Expr, module: object): void {
+  const encoder = new Encoder(w, module);
   encoder.begin(undefined);
   encoder.node(init);
   w.byte(END);
 }
 
-function elementSegment(w: Writer, { table, offset, funcs }: ElementSegment): void {
+function elementSegment(w: Writer, { table, offset, funcs }: ElementSegment, module: object): void {
   if (table === undefined || offset === undefined) {
     w.byte(1);
     w.byte(0);
   } else {
     w.byte(2);
     w.unsigned(table.index);
-    constantExpression(w, offset);
+    constantExpression(w, offset, module);
     w.byte(0);
   }
   w.unsigned(funcs.length);
   for (const ref of funcs) w.unsigned(ref.index);
 }
 
-function dataSegment(w: Writer, { memory, offset, bytes }: DataSegment): void {
+function dataSegment(w: Writer, { memory, offset, bytes }: DataSegment, module: object): void {
   if (memory === undefined || offset === undefined) w.byte(1);
   else {
     w.byte(2);
     w.unsigned(memory.index);
-    constantExpression(w, offset);
+    constantExpression(w, offset, module);
   }
   w.sized(bytes);
 }

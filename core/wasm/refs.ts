@@ -2,16 +2,22 @@
 import { expr, Kind } from "./types.ts";
 import type { Expr, FuncType, NumType } from "./types.ts";
 
-/** How many of one sort a module imports; shared by all references of that sort. */
+/** One sort of thing in one module; shared by all references of that sort. */
 export interface IndexSpace {
   imports: number;
+  /** The module. */
+  readonly owner: object;
 }
 
-export class Ref {
+export abstract class Ref {
+  abstract readonly sort: "func" | "table" | "memory" | "global";
   constructor(readonly space: IndexSpace, readonly imported: boolean, readonly position: number) {}
   /** What a reference not imported has is final only when the module has all its imports (at toBytes). */
   get index(): number {
     return this.imported ? this.position : this.space.imports + this.position;
+  }
+  describe(): string {
+    return `${this.sort} ${this.index}`;
   }
 }
 
@@ -28,6 +34,9 @@ export class FuncRef<
     readonly name: string | undefined,
   ) {
     super(space, imported, position);
+  }
+  override describe(): string {
+    return this.name ?? super.describe();
   }
 }
 

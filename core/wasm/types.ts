@@ -221,7 +221,8 @@ export class FuncType<
   P extends readonly NumType[] = readonly NumType[],
   R extends readonly NumType[] = readonly NumType[],
 > {
-  constructor(readonly params: P, readonly results: R, readonly index: number) {}
+  /** @param owner the module that numbers it */
+  constructor(readonly params: P, readonly results: R, readonly index: number, readonly owner: object) {}
 }
 
 /** An ill-formed use of the emitter: a bug in the caller, found while building. */
