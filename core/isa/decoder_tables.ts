@@ -254,6 +254,12 @@ function repColumns(form: Form): number[] {
   return [form.rep === "rep" ? 1 : 2];
 }
 
+/** Of several encodings that match, the one that says more is meant. */
+function specificity(encoding: Encoding): number {
+  return (encoding.prefix === "" ? 0 : 4) + (encoding.fixedModrm < 0 ? 0 : 2) +
+    (encoding.extension < 0 ? 0 : 1);
+}
+
 function opcodeLists(
   rows: readonly Row[],
 ): Pick<DecoderTables, "leaves" | "hasModrm" | "targets" | "candidates"> {
@@ -299,7 +305,7 @@ function opcodeLists(
           eligible.filter(({ encoding }) =>
             (encoding.extension < 0 || encoding.extension === (index & 7)) &&
             (index < 8 ? encoding.memory : encoding.register)
-          ).sort((a, b) => (b.encoding.fixedModrm < 0 ? 0 : 1) - (a.encoding.fixedModrm < 0 ? 0 : 1)),
+          ).sort((a, b) => specificity(b.encoding) - specificity(a.encoding)),
         ));
       }
     }

@@ -26,8 +26,12 @@ export const exits = {
   sti: "",
   in: "info: port | size << 16. Result to AL, AX or EAX",
   out: "info: port | size << 16; value: what is written",
-  ins: "info: port | size << 16 | addrSize << 24 | repeated << 31. One or all iterations, as the host likes",
-  outs: "info: port | size << 16 | addrSize << 24 | repeated << 31; value: segment number",
+  /**
+   * One iteration: the host reads or writes the port, moves rDI or rSI, and, repeated, decrements rCX and completes the instruction when it is zero
+   * (left at its RIP it comes back for the next). A repetition whose rCX is zero does not exit.
+   */
+  ins: "info: port | size << 16 | addrSize << 24 | repeated << 31; ES:rDI is writable",
+  outs: "info: port | size << 16 | addrSize << 24 | repeated << 31; value: what is written",
   /**
    * Load of a segment register other than CS. info: segment | bytes to add to rSP << 8 (POP) | stackSize << 16 (POP), value: selector.
    */

@@ -146,6 +146,8 @@ type Building = { -readonly [K in keyof Form]: Form[K] } & { modes: number[] };
 function formsOf(instruction: Instruction, encoding: Encoding): Building[] {
   const made = new Map<string, Building>();
   const modal = instruction.modal || encoding.operands.some((one) => one.size === "s");
+  // How much is pushed depends on the operand size whatever the operands are.
+  const sized = encoding.sized || instruction.stack === true;
   const addressed = instruction.addressed || encoding.addressed;
   const reps = instruction.repeat === "while"
     ? REPS
@@ -168,7 +170,7 @@ function formsOf(instruction: Instruction, encoding: Encoding): Building[] {
               for (const stackSize of instruction.stack ? stackSizes(mode) : [0]) {
                 const marks = [instruction.name];
                 if (encoding.operandText) marks.push(encoding.operandText);
-                if (encoding.sized) marks.push(`o${opSize * 8}`);
+                if (sized) marks.push(`o${opSize * 8}`);
                 if (encoding.modrm && encoding.memory && encoding.register) {
                   marks.push(memory ? "mem" : "reg");
                 }
@@ -188,7 +190,7 @@ function formsOf(instruction: Instruction, encoding: Encoding): Building[] {
                   id,
                   instruction,
                   encoding,
-                  opSize: encoding.sized ? opSize : 0,
+                  opSize: sized ? opSize : 0,
                   addrSize,
                   stackSize,
                   mode: modal ? mode : 0,

@@ -1,7 +1,7 @@
 /** Stack: PUSH, POP and their families, ENTER, LEAVE. Sizes of operand and stack are independent outside 64-bit mode. */
 import { i32 } from "../../wasm/mod.ts";
 import { instruction } from "../instruction.ts";
-import { Flag, type Int, type Machine, Reg, type SegmentName, type WordSize } from "../meaning.ts";
+import { Flag, type Int, type Machine, Reg, type WordSize } from "../meaning.ts";
 
 export const push = instruction("push", {
   encodings: ["50+r Zv [d64]", "FF /6 Ev [d64]", "6A Ibs [d64]", "68 Iz [d64]"],
@@ -11,25 +11,6 @@ export const push = instruction("push", {
     m.push(src.read());
   },
 });
-
-const SEGMENT_PUSHES: [SegmentName, string][] = [
-  ["es", "06 ES [i64] [d64]"],
-  ["cs", "0E CS [i64] [d64]"],
-  ["ss", "16 SS [i64] [d64]"],
-  ["ds", "1E DS [i64] [d64]"],
-  ["fs", "0F A0 FS [d64]"],
-  ["gs", "0F A8 GS [d64]"],
-];
-export const pushSegment = SEGMENT_PUSHES.map(([segment, encoding]) =>
-  instruction("push", {
-    encodings: [encoding],
-    access: ["r"],
-    stack: true,
-    meaning(m) {
-      m.push(m.zeroExtend(m.selector(segment), m.opSize));
-    },
-  })
-);
 
 export const pop = instruction("pop", {
   encodings: ["58+r Zv [d64]", "8F /0 Ev [d64] [pop]"],

@@ -110,6 +110,8 @@ export const ins = PORT_WIDTHS.map(([suffix, size, flag]) =>
     unrecorded: "port access",
     flags: { reads: "D" },
     meaning(m, dst) {
+      m.requireIopl();
+      m.probeWrite(dst.size, "es", dst.address());
       m.exit("ins", portWord(m, sizeOf(dst)));
     },
   })
@@ -124,6 +126,7 @@ export const outs = PORT_WIDTHS.map(([suffix, size, flag]) =>
     unrecorded: "port access",
     flags: { reads: "D" },
     meaning(m, _port, src) {
+      m.requireIopl();
       m.exit("outs", portWord(m, sizeOf(src)), src.read());
     },
   })

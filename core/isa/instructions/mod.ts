@@ -1,0 +1,24 @@
+/** Imports every description, which registers it. The order is the order of the forms. */
+import "./move.ts";
+import "./arith.ts";
+import "./logic.ts";
+import "./multiply.ts";
+import "./shift.ts";
+import "./bit.ts";
+import "./stack.ts";
+import "./string.ts";
+import "./convert.ts";
+import "./atomic.ts";
+import "./control.ts";
+import "./segment.ts";
+import "./port.ts";
+import "./cache.ts";
+import "./random.ts";
+import "./system_call.ts";
+import "./system_registers.ts";
+import "./system_tables.ts";
+import "./sse_move.ts";
+import "./sse_logic.ts";
+import "./sse_integer.ts";
+import "./sse_shift.ts";
+import "./sse_shuffle.ts";
