@@ -1,0 +1,334 @@
+import type { Form } from "../../core/isa/forms.ts";
+import { type Addressing, encodeForm, patchDisplacement, patchOffset } from "./encode.ts";
+import { type Case, CODE, DATA, DATA_BYTES } from "./format.ts";
+import { Random } from "./random.ts";
+
+export const CASES_PER_FORM = 110;
+
+/** A case with what is needed to judge it. */
+export interface FormCase extends Case {
+  readonly registers: number[];
+  readonly immediates: (bigint | undefined)[];
+  /** Linear address of the ModRM memory operand, if there is one. */
+  readonly address: number | undefined;
+}
+
+/** Why a form cannot be recorded at user level on a 64-bit system; undefined where it can. */
+export function notRecorded(form: Form): string | undefined {
+  if (form.instruction.unrecorded) return form.instruction.unrecorded;
+  if (!form.modes.includes(64) && !form.modes.includes(32)) return "16-bit code only";
+  if (form.stackSize === 2) return "16-bit stack segment";
+  if (form.mode === 16) return "16-bit code only";
+  if (form.operands.some((one) => one.spec.place === "far")) return "far transfer";
+  if (form.instruction.flow === "leave" && form.instruction.unrecorded === undefined) return undefined;
+  return undefined;
+}
+
+/** The modes of a form that are recorded. */
+export function recordedBits(form: Form): (32 | 64)[] {
+  const bits: (32 | 64)[] = [];
+  if (form.modes.includes(64) && form.addrSize !== 2) bits.push(64);
+  // A form that 64-bit code has too is the same handler; a few cases in 32-bit code show the decoder's part.
+  if (form.modes.includes(32)) bits.push(32);
+  return bits;
+}
+
+/** How many cases of a form are made in a mode. */
+export function caseCount(form: Form, bits: 32 | 64): number {
+  return bits === 64 ? CASES_PER_FORM : form.modes.includes(64) ? 20 : CASES_PER_FORM;
+}
+
+/** The cases of one form in one mode; the same each time. */
+export function* casesOf(form: Form, bits: 32 | 64): Generator<FormCase> {
+  const count = caseCount(form, bits);
+  for (let i = 0; i < count; i++) yield makeCase(form, bits, new Random(`${form.id}|${bits}|${i}`));
+}
+
+function makeCase(form: Form, bits: 32 | 64, random: Random): FormCase {
+  const { code, addressing, registers, immediates } = encodeForm(form, bits, random);
+  const gpr = new BigUint64Array(16);
+  for (let i = 0; i < 16; i++) gpr[i] = randomInteger(random);
+  const name = form.instruction.name;
+  // Near the end of the second page a few instructions straddle into the page that cannot be executed.
+  const codeOffset = 0x800 + random.below(0x400);
+  const gsBase = 0x4000000 + random.below(0x1000);
+
+  if (/^(div|idiv)$/.test(name)) quietDivide(gpr, form, random);
+  if (form.instruction.stack) gpr[4] = BigInt(DATA + stackOffset(random));
+  if (name === "leave" || name === "enter") gpr[5] = BigInt(DATA + 0x800 + random.below(0x1000));
+  if (name === "xlat") {
+    gpr[0] = gpr[0] & ~0xffn | BigInt(random.below(256));
+    gpr[3] = BigInt(DATA + 0x100 + random.below(0x1000));
+  }
+  const source = form.operands.some((one) => one.from === "source");
+  const destination = form.operands.some((one) => one.from === "destination") || name === "maskmovdqu";
+  if (source) gpr[6] = BigInt(DATA + targetOffset(form, 8, random));
+  if (destination) gpr[7] = BigInt(DATA + targetOffset(form, 8, random));
+  if (form.rep !== "none" || form.instruction.repeat) {
+    gpr[1] = BigInt(random.chance(15) ? 0 : random.below(40));
+  }
+  if (form.addrSize === 2) {
+    // 16-bit addresses reach nothing that is mapped: all of them fault, or the count is zero.
+    if (random.chance(50)) gpr[1] &= ~0xffffn;
+  }
+
+  let address: number | undefined;
+  if (addressing && form.encoding.operands.some((one) => one.place === "offset")) {
+    address = DATA + targetOffset(form, operandBytes(form), random);
+    patchOffset(code, addressing.addrSize, address);
+  } else if (addressing) {
+    const wanted = DATA + targetOffset(form, operandBytes(form), random);
+    address = solve(addressing, code, gpr, wanted, gsBase, codeOffset, bits, random);
+  }
+  // A register bit offset reaches beyond the operand: keep it within the data pages (or just outside).
+  if (/^bt[src]?$/.test(name) && addressing) limitBitOffset(form, registers, gpr, addressing, random);
+  if (form.instruction.flow === "jump" || form.instruction.flow === "call") limitTarget(form, registers, gpr);
+
+  const status = random.u32() & 0x8d5;
+  const direction = random.chance(form.instruction.repeat || source || destination ? 40 : 10) ? 0x400 : 0;
+  return {
+    gpr: bits === 32 ? gpr.map((value, i) => i < 8 ? value & 0xffffffffn : value) : gpr,
+    xmm: randomVectors(random),
+    rflags: 0x202 | status | direction,
+    gsBase,
+    mxcsr: randomMxcsr(random),
+    seed: random.u32() & 0xffff,
+    codeOffset,
+    bits,
+    code,
+    registers,
+    immediates,
+    address,
+  };
+}
+
+const CORNERS = [
+  0n,
+  1n,
+  2n,
+  0x7fn,
+  0x80n,
+  0xffn,
+  0x7fffn,
+  0x8000n,
+  0xffffn,
+  0x7fffffffn,
+  0x80000000n,
+  0xffffffffn,
+];
+const WIDE_CORNERS = [
+  ...CORNERS,
+  0x7fffffffffffffffn,
+  0x8000000000000000n,
+  0xffffffffffffffffn,
+  0xffffffff80000000n,
+];
+
+function randomInteger(random: Random): bigint {
+  if (random.chance(25)) return random.pick(WIDE_CORNERS);
+  if (random.chance(20)) return BigInt(random.below(128));
+  if (random.chance(10)) return BigInt.asUintN(64, -BigInt(random.below(128)));
+  return random.u64();
+}
+
+/** Mostly dividends whose quotient fits. */
+function quietDivide(gpr: BigUint64Array, form: Form, random: Random): void {
+  if (random.chance(25)) return;
+  gpr[2] = BigInt(random.below(4));
+  if (random.chance(30)) {
+    gpr[2] = 0xffffffffffffffffn;
+    gpr[0] |= 1n << BigInt(8 * (form.operands[0]?.size ?? 8) - 1);
+  }
+  if (form.operands[0]?.size === 1) gpr[0] &= ~0xff00n;
+}
+
+function stackOffset(random: Random): number {
+  const kind = random.below(100);
+  if (kind < 80) return 0x200 + 8 * random.below(0x300);
+  if (kind < 86) return 0x200 + random.below(0x1000);
+  if (kind < 92) return 0x1000 - random.below(9); // across the two pages
+  if (kind < 95) return 0x2000 + random.below(9); // pushes end in the writable page
+  return 0x2100 + random.below(0xd00); // pushes fault: read-only
+}
+
+/** An offset from DATA: mostly inside, sometimes across a page's end, read-only or without access. */
+function targetOffset(form: Form, size: number, random: Random): number {
+  const aligned = form.lock || (size === 16 && !random.chance(12)) || random.chance(50);
+  const align = (offset: number) => aligned && size > 0 ? offset & ~(Math.min(size, 16) - 1) : offset;
+  // A locked access across a cache line is a bus lock, which systems may refuse.
+  const inLine = (offset: number) =>
+    form.lock && (offset & 63) + size > 64 ? (offset & ~63) + 64 - size : offset;
+  const kind = random.below(100);
+  if (kind < 74) return inLine(align(0x400 + random.below(0x1800)));
+  if (kind < 84) return form.lock ? 0x1000 : 0x1000 - random.below(Math.max(size, 1) + 1);
+  if (kind < 88) return form.lock ? 0x2000 : 0x2000 - random.below(Math.max(size, 1));
+  if (kind < 94) return inLine(align(0x2010 + random.below(0xf00)));
+  if (kind < 97) return form.lock ? 0x3000 : DATA_BYTES - random.below(Math.max(size, 1) + 1);
+  return align(0x3000 + random.below(0xfe0));
+}
+
+function operandBytes(form: Form): number {
+  const memory = form.operands.find((one) => one.kind === "mem");
+  return memory ? memory.size : 8;
+}
+
+/** Chooses register values and a displacement so that the operand lies at `wanted`; where that cannot be, says where it lies. */
+function solve(
+  a: Addressing,
+  code: Uint8Array,
+  gpr: BigUint64Array,
+  wanted: number,
+  gsBase: number,
+  codeOffset: number,
+  bits: 32 | 64,
+  random: Random,
+): number {
+  const segment = a.gs && bits === 64 ? gsBase : 0;
+  const effective = wanted - segment;
+  if (a.addrSize === 2) {
+    // Reaches only the unmapped first 64 KiB.
+    patchDisplacement(code, 2, random.below(0x8000));
+    return -1;
+  }
+  if (a.ripRelative) {
+    a.displacement = effective - (CODE + codeOffset + code.length);
+    patchDisplacement(code, 4, a.displacement);
+    return wanted;
+  }
+  const small = random.below(0x2000) - 0x1000;
+  const scale = 1 << a.scale;
+  if (a.base < 0 && a.index < 0) a.displacement = effective;
+  else if (a.index < 0) {
+    a.displacement = small;
+    gpr[a.base] = BigInt.asUintN(64, BigInt(effective - small));
+  } else if (a.base < 0) {
+    const part = random.below(0x1000);
+    gpr[a.index] = BigInt(part);
+    a.displacement = effective - part * scale;
+  } else if (a.base === a.index) {
+    const part = random.below(0x1000000);
+    gpr[a.base] = BigInt(part);
+    a.displacement = effective - part * (scale + 1);
+  } else {
+    const part = random.below(0x10000) - 0x8000;
+    a.displacement = small;
+    gpr[a.index] = BigInt.asUintN(64, BigInt(part));
+    gpr[a.base] = BigInt.asUintN(64, BigInt(effective - small - part * scale));
+  }
+  // With 32-bit addresses the registers' upper halves do not count.
+  if (a.addrSize === 4 && bits === 64) {
+    for (const r of [a.base, a.index]) {
+      if (r >= 0) gpr[r] = gpr[r] & 0xffffffffn | (random.u64() & ~0xffffffffn);
+    }
+  }
+  patchDisplacement(code, 4, a.displacement);
+  return wanted;
+}
+
+function limitBitOffset(
+  form: Form,
+  registers: number[],
+  gpr: BigUint64Array,
+  a: Addressing,
+  random: Random,
+): void {
+  const operand = form.operands[1];
+  if (operand.kind !== "reg") return;
+  const r = registers[1];
+  // The offset register is also part of the address: leave it, the address was solved for it; its size bounds the reach.
+  if (r === a.base || r === a.index) return;
+  const reach = BigInt(random.below(16000) - 8000);
+  const mask = (1n << BigInt(operand.size * 8)) - 1n;
+  gpr[r] = gpr[r] & ~mask | BigInt.asUintN(64, reach) & mask;
+}
+
+/** Computed jumps stay in the lower half, where addresses are canonical. */
+function limitTarget(form: Form, registers: number[], gpr: BigUint64Array): void {
+  if (form.operands[0]?.kind === "reg") gpr[registers[0]] &= 0x7fffffffffffn;
+}
+
+const FLOATS = [
+  0x3f800000,
+  0xbf800000,
+  0,
+  0x80000000,
+  0x7f800000,
+  0xff800000,
+  0x7fc00000,
+  0xffc01234,
+  0x7f800001,
+  0xff812345,
+  1,
+  0x807fffff,
+  0x00800000,
+  0x7f7fffff,
+  0x4f000000,
+  0xcf000000,
+  0x5f000000,
+  0x4effffff,
+  0x3f000000,
+  0x3fc00000,
+];
+const DOUBLES = [
+  0x3ff0000000000000n,
+  0xbff0000000000000n,
+  0n,
+  1n << 63n,
+  0x7ff0000000000000n,
+  0xfff0000000000000n,
+  0x7ff8000000000000n,
+  0xfff8000000001234n,
+  0x7ff0000000000001n,
+  0xfff0000000012345n,
+  1n,
+  0x800fffffffffffffn,
+  0x0010000000000000n,
+  0x7fefffffffffffffn,
+  0x41e0000000000000n,
+  0xc1e0000000000000n,
+  0x43e0000000000000n,
+  0x41dfffffffc00000n,
+  0x3fe0000000000000n,
+  0x3ff8000000000000n,
+  0x36a0000000000000n,
+  0x47efffffe0000000n,
+];
+
+function randomVectors(random: Random): Uint8Array {
+  const bytes = new Uint8Array(256);
+  const view = new DataView(bytes.buffer);
+  for (let r = 0; r < 16; r++) {
+    const kind = random.below(10);
+    for (let i = 0; i < 16; i += 8) {
+      const at = r * 16 + i;
+      if (kind < 3) view.setBigUint64(at, random.u64(), true);
+      else if (kind < 6) {
+        for (const half of [0, 4]) view.setUint32(at + half, single(random), true);
+      } else if (kind < 9) view.setBigUint64(at, double(random), true);
+      else view.setBigUint64(at, random.pick(WIDE_CORNERS), true);
+    }
+  }
+  return bytes;
+}
+
+function single(random: Random): number {
+  if (random.chance(35)) return random.pick(FLOATS);
+  // Exponents near each other, so that sums round and cancel.
+  return (random.u32() & 0x807fffff | (120 + random.below(16)) << 23) >>> 0;
+}
+
+function double(random: Random): bigint {
+  if (random.chance(35)) return random.pick(DOUBLES);
+  return random.u64() & 0x800fffffffffffffn | BigInt(1016 + random.below(16)) << 52n;
+}
+
+/** Mostly the default; some rounding modes, DAZ and FTZ, sticky flags, unmasked exceptions. */
+function randomMxcsr(random: Random): number {
+  let mxcsr = 0x1f80;
+  if (random.chance(50)) mxcsr |= random.u32() & 0x3f;
+  if (random.chance(25)) mxcsr |= random.below(4) << 13;
+  if (random.chance(10)) mxcsr |= 0x8000;
+  if (random.chance(10)) mxcsr |= 0x40;
+  if (random.chance(8)) mxcsr &= ~(random.u32() & 0x1f80) & 0xffc0;
+  return mxcsr;
+}
