@@ -27,12 +27,18 @@ function attribute(tag: string, name: string): string {
   return match === null ? "" : unescape(match[1]);
 }
 
-/** The test cases of a report; steps inside a test are not counted on their own. */
+/** The test cases of a report; a step inside a test is a case of its own, named "test > step". */
 export function parseJunit(xml: string): TestResult[] {
   const results: TestResult[] = [];
   for (const [, file, body] of xml.matchAll(/<testsuite\s+name="([^"]*)"[^>]*>([\s\S]*?)<\/testsuite>/g)) {
-    for (const [, tag, content = ""] of body.matchAll(/<testcase(\s[^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {
-      const outcome = /<(failure|error)\b/.test(content) ? "failed" : /<skipped\b/.test(content) ? "skipped" : "passed";
+    for (
+      const [, tag, content = ""] of body.matchAll(/<testcase(\s[^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)
+    ) {
+      const outcome = /<(failure|error)\b/.test(content)
+        ? "failed"
+        : /<skipped\b/.test(content)
+        ? "skipped"
+        : "passed";
       results.push({ file: unescape(file), name: attribute(tag, "name"), outcome });
     }
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import { makeElf, word } from "./elf_fixture.ts";
+import { makeElf, word } from "./elf_writer.ts";
 import { ImageError, type ImageErrorKind } from "./errors.ts";
 import { parseKernel, pvPlacement } from "./kernel.ts";
 import { XEN_ELFNOTE } from "./notes.ts";

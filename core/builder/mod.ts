@@ -2,13 +2,16 @@
 export { ImageError, type ImageErrorKind } from "./errors.ts";
 export { describeFile } from "./identify.ts";
 export { type KernelImage, type KernelMode, parseKernel, type PvPlacement, pvPlacement } from "./kernel.ts";
-export type { XenNotes } from "./notes.ts";
+export { XEN_ELFNOTE, type XenNotes } from "./notes.ts";
 export {
   buildPv,
   type DomainFrames,
   type PageTableFrame,
+  planPv,
   type PvDomain,
   type PvImages,
+  type PvPlan,
   type PvStart,
 } from "./pv.ts";
-export { memoryNeeded } from "./pv_layout.ts";
+export { type PvLayout } from "./pv_layout.ts";
+export { type ElfFile, makeElf } from "./elf_writer.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Fixture, makeElf } from "./elf_fixture.ts";
+import { type ElfFile, makeElf } from "./elf_writer.ts";
 import { ImageError } from "./errors.ts";
 import { parseKernel } from "./kernel.ts";
 import { XEN_ELFNOTE } from "./notes.ts";
@@ -20,7 +20,7 @@ interface Built {
   readonly start: PvStart;
 }
 
-function build(fixture: Fixture, mib: number, ramdisk?: Uint8Array): Built {
+function build(fixture: ElfFile, mib: number, ramdisk?: Uint8Array): Built {
   const bytes = new Uint8Array(mib << 20);
   const start = buildPv({
     frames: { bytes, nrPages: mib * 256, pfnToMfn: (pfn) => MFN_BASE + pfn },
@@ -127,7 +127,7 @@ Deno.test("a kernel at address 0 starts as GRUB does", () => {
   assert.equal(built.view.getBigUint64(layout.p2m.pfn * 4096 + 8 * 100, true), BigInt(MFN_BASE + 100));
 });
 
-const linux: Fixture = {
+const linux: ElfFile = {
   segments: [{ paddr: 0x1000000n, vaddr: 0xffff_ffff_8100_0000n, data: code, memSize: 0x400000n }],
   notes: [
     ...named,

@@ -99,6 +99,8 @@ class Apt {
   readonly #run: RunCommand;
   /** Options for a package list of our own, once one was fetched. */
   #ownLists: readonly string[] | undefined;
+  /** What apt complained of when it fetched those lists; it counts unreachable sources as warnings only. */
+  #updateComplaints = "";
 
   constructor(readonly options: AptOptions) {
     this.#run = options.run ?? runCommand;
@@ -134,7 +136,9 @@ class Apt {
       "Acquire::Languages=none",
     ];
     this.options.progress("fetching package lists (apt-get update, into the cache of xenolith)");
-    return await this.#aptGet(["update"], state);
+    const result = await this.#aptGet(["update"], state);
+    this.#updateComplaints = complaints(result.output);
+    return result;
   }
 
   async #download(name: string, directory: string): Promise<CommandResult> {
@@ -150,10 +154,10 @@ class Apt {
     if (result.code !== 0 && this.#ownLists === undefined) {
       // The machine's own lists may be missing or stale (containers often come without any).
       const update = await this.#update();
-      if (update.code !== 0) return { failure: complaints(update.output) || complaints(result.output) };
+      if (update.code !== 0) return { failure: this.#updateComplaints || complaints(result.output) };
       result = await this.#download(name, directory);
     }
-    if (result.code !== 0) return { failure: complaints(result.output) };
+    if (result.code !== 0) return { failure: this.#updateComplaints + complaints(result.output) };
     for await (const entry of Deno.readDir(directory)) {
       if (entry.name.endsWith(".deb")) return { file: join(directory, entry.name) };
     }

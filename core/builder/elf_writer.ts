@@ -1,6 +1,6 @@
-/** Makes small ELF files for tests. */
+/** Writes small ELF files: built-in guests and tests. */
 
-export interface FixtureSegment {
+export interface FileSegment {
   readonly type?: number;
   readonly vaddr?: bigint;
   readonly paddr: bigint;
@@ -8,25 +8,25 @@ export interface FixtureSegment {
   readonly memSize?: bigint;
 }
 
-export interface FixtureSection {
+export interface FileSection {
   readonly name: string;
   readonly type: number;
   readonly data: Uint8Array;
   readonly link?: number;
 }
 
-export interface Fixture {
+export interface ElfFile {
   readonly width?: 32 | 64;
   readonly machine?: number;
   readonly entry?: bigint;
-  readonly segments: readonly FixtureSegment[];
+  readonly segments: readonly FileSegment[];
   /** A PT_NOTE segment is added for these. */
   readonly notes?: readonly {
     readonly type: number;
     readonly desc: string | bigint | Uint8Array;
     owner?: string;
   }[];
-  readonly sections?: readonly FixtureSection[];
+  readonly sections?: readonly FileSection[];
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
@@ -71,11 +71,11 @@ export function noteBytes(
 }
 
 /** The file: ELF header, program headers, segment data, section data, section headers. */
-export function makeElf(fixture: Fixture): Uint8Array {
-  const { width = 64, entry = 0n, notes = [], sections = [] } = fixture;
+export function makeElf(file: ElfFile): Uint8Array {
+  const { width = 64, entry = 0n, notes = [], sections = [] } = file;
   const size = width / 8;
-  const machine = fixture.machine ?? (width === 64 ? 62 : 3);
-  const segments: FixtureSegment[] = [...fixture.segments];
+  const machine = file.machine ?? (width === 64 ? 62 : 3);
+  const segments: FileSegment[] = [...file.segments];
   if (notes.length > 0) {
     const data = concat(notes.map(({ type, desc, owner }) => noteBytes(type, desc, owner, size)));
     segments.push({ type: 4, paddr: 0n, data });
@@ -113,7 +113,7 @@ export function makeElf(fixture: Fixture): Uint8Array {
     { name: ".shstrtab", type: 3, data: names },
   ];
   let nameOffset = 0;
-  const sectionHeaders = allSections.map(({ name, type, data, link = 0 }: FixtureSection) => {
+  const sectionHeaders = allSections.map(({ name, type, data, link = 0 }: FileSection) => {
     const at = place(data);
     const header = concat([
       word(BigInt(name === "" ? 0 : (nameOffset || 1)), 4),

@@ -1,0 +1,262 @@
+/** `create`: a domain from its configuration file, run in this process. */
+import { ImageError, type KernelImage, parseKernel, planPv } from "../../builder/mod.ts";
+import { ConfigError, type DomainConfig, formatDiagnostic, readDomainConfig } from "../config/mod.ts";
+import { InputPump } from "../console/attachment.ts";
+import { OutputClosed, type Terminal } from "../console/terminal.ts";
+import { EXIT } from "../exit_codes.ts";
+import { type AptOptions, FetchError } from "../guests/apt.ts";
+import { parseKernelSource, readSource, SourceError } from "../guests/kernel_source.ts";
+import type { DomainEnd, RunningDomain, XenHost } from "../host.ts";
+
+/** What commands reach the world through; tests give their own. */
+export interface World {
+  readonly terminal: Terminal;
+  /** Prints a line for the user, on standard error. */
+  say(line: string): void;
+  readonly apt: AptOptions;
+  builtinGuest(name: string): Uint8Array | undefined;
+  startHost(): Promise<XenHost>;
+}
+
+export interface CreateOptions {
+  /** Path of the configuration file. */
+  readonly file: string;
+  /** KEY=VALUE texts that follow the file. */
+  readonly overrides: readonly string[];
+  readonly console: boolean;
+  readonly dryRun: boolean;
+  readonly quiet: boolean;
+}
+
+/** A fault of the user's input or machine, worded for the user. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+}
+
+/** A domain with all its files read and checked: nothing but the host can refuse it now. */
+export interface PreparedDomain {
+  readonly config: DomainConfig;
+  readonly kernel: KernelImage;
+  readonly ramdisk?: Uint8Array;
+}
+
+async function readConfigFile(path: string): Promise<string> {
+  try {
+    const bytes = await Deno.readFile(path);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new CommandError(`${path}: there is no such file`);
+    if (error instanceof TypeError) {
+      throw new CommandError(`${path} is not a configuration file: it is not text`);
+    }
+    throw new CommandError(`${path} cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/**
+ * Reads a configuration and every file that it names, and checks that the domain can be built.
+ * @throws CommandError, ConfigError, SourceError, FetchError
+ */
+export async function prepareDomain(options: CreateOptions, world: World): Promise<PreparedDomain> {
+  const text = await readConfigFile(options.file);
+  const { config, warnings } = readDomainConfig({ name: options.file, text }, options.overrides);
+  if (!options.quiet) { for (const warning of warnings) world.say(formatDiagnostic(warning).split("\n")[0]); }
+  const read = (value: string, key: string) =>
+    readSource(parseKernelSource(value), key, world.apt, (name) => world.builtinGuest(name));
+  const kernelBytes = await read(config.kernel, "kernel");
+  const ramdisk = config.ramdisk === undefined ? undefined : await read(config.ramdisk, "ramdisk");
+  try {
+    const kernel = parseKernel(kernelBytes);
+    const { placement } = planPv({ kernel, ramdisk }, config.memoryMiB * 256);
+    if (placement.width !== 64) {
+      throw new ImageError(
+        "wrong-mode",
+        `this is a ${kernel.modes.join(" and ")} kernel; only 64-bit PV runs today`,
+      );
+    }
+    return { config, kernel, ramdisk };
+  } catch (error) {
+    if (error instanceof ImageError) {
+      throw new CommandError(`kernel ${config.kernel}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+const CRASHES: readonly DomainEnd["reason"][] = ["crash", "watchdog"];
+
+/** The exit code and the words for a domain's end. */
+function verdict({ reason }: DomainEnd): { code: number; words: string } {
+  switch (reason) {
+    case "poweroff":
+      return { code: EXIT.ok, words: "powered off" };
+    case "reboot":
+      return { code: EXIT.reboot, words: "rebooted" };
+    case "suspend":
+      return { code: EXIT.suspend, words: "suspended" };
+    case "crash":
+      return { code: EXIT.crash, words: "crashed" };
+    case "watchdog":
+      return { code: EXIT.crash, words: "was ended by its watchdog" };
+  }
+}
+
+function restarts({ reason }: DomainEnd, config: DomainConfig): boolean {
+  const action = reason === "poweroff"
+    ? config.onPoweroff
+    : reason === "reboot"
+    ? config.onReboot
+    : CRASHES.includes(reason)
+    ? config.onCrash
+    : "destroy";
+  return action === "restart" || action === "rename-restart" || action === "coredump-restart";
+}
+
+/** A domain that ends sooner than this after its start is not started again (xl has the same rule). */
+const MINIMUM_LIFE_MS = 1000;
+
+async function runOnce(
+  prepared: PreparedDomain,
+  options: CreateOptions,
+  world: World,
+  host: XenHost,
+  pump: InputPump,
+): Promise<DomainEnd | "left"> {
+  const { config, kernel, ramdisk } = prepared;
+  let output: (bytes: Uint8Array) => void = () => {};
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {}); // Awaited below; a fault after the domain's end has no one to tell.
+  if (options.console) {
+    output = (bytes) => {
+      try {
+        world.terminal.write(bytes);
+      } catch (error) {
+        failed.reject(error);
+      }
+    };
+  }
+  const domain: RunningDomain = await host.createDomain({
+    name: config.name,
+    memoryMiB: config.memoryMiB,
+    maxMemoryMiB: config.maxMemoryMiB,
+    vcpus: config.vcpus,
+    kernel,
+    ramdisk,
+    cmdline: config.cmdline,
+    consoleOutput: (bytes) => output(bytes),
+  });
+  try {
+    domain.unpause();
+    const attached = options.console
+      ? pump.attach(domain)
+      : domain.ended.then((end) => ({ kind: "ended", end } as const));
+    const result = await Promise.race([attached, failed.promise]);
+    return result.kind === "left" ? "left" : result.end;
+  } finally {
+    output = () => {};
+    await domain.destroy();
+  }
+}
+
+/** Runs a prepared domain to its end, restarting it as its configuration says. Gives the exit code. */
+export async function runDomain(
+  prepared: PreparedDomain,
+  options: CreateOptions,
+  world: World,
+): Promise<number> {
+  const { name } = prepared.config;
+  const { terminal } = world;
+  const say = (line: string) => {
+    if (!options.quiet) world.say(line);
+  };
+  const host = await world.startHost();
+  const pump = new InputPump(terminal);
+  const raw = options.console && terminal.interactive;
+  if (raw) say(`the console of ${name} follows; ^] leaves it`);
+  else if (!options.console) say(`${name} runs in this process until it ends; create -c shows its console`);
+  const restore = () => {
+    if (raw) terminal.setRaw(false);
+  };
+  const stopWatching = onSignals(restore);
+  try {
+    if (raw) terminal.setRaw(true);
+    // Not awaited: a read of standard input cannot be called back; the process ends around it.
+    if (options.console) {
+      pump.run().catch((error) => say(`standard input: ${error instanceof Error ? error.message : error}`));
+    }
+    for (;;) {
+      const started = performance.now();
+      const end = await runOnce(prepared, options, world, host, pump);
+      if (end === "left") {
+        restore();
+        say(`\nleft the console of ${name}; the domain lived in this process only and is destroyed`);
+        return EXIT.ok;
+      }
+      const { code, words } = verdict(end);
+      if (end.registerDump !== undefined) {
+        restore();
+        world.say(end.registerDump);
+      }
+      const again = restarts(end, prepared.config);
+      if (again && performance.now() - started >= MINIMUM_LIFE_MS) {
+        say(`${name} ${words}; starting it again`);
+        if (raw) terminal.setRaw(true);
+        continue;
+      }
+      restore();
+      say(again ? `${name} ${words} at once after its start; not starting it again` : `${name} ${words}`);
+      return code;
+    }
+  } finally {
+    restore();
+    stopWatching();
+    await host.stop();
+  }
+}
+
+/** Gives the terminal back when the process is told to end. */
+function onSignals(restore: () => void): () => void {
+  const signals = { SIGTERM: 143, SIGHUP: 129 } as const;
+  const removers = Object.entries(signals).map(([name, code]) => {
+    const signal = name as keyof typeof signals;
+    const handler = () => {
+      restore();
+      Deno.exit(code);
+    };
+    Deno.addSignalListener(signal, handler);
+    return () => Deno.removeSignalListener(signal, handler);
+  });
+  return () => removers.forEach((remove) => remove());
+}
+
+function describePlan({ config, kernel, ramdisk }: PreparedDomain): string {
+  const { layout } = planPv({ kernel, ramdisk }, config.memoryMiB * 256);
+  const rows: [string, string][] = [
+    ["name", config.name],
+    ["kernel", `${config.kernel} (${kernel.modes.join(", ")}; ${kernel.notes.guestOs ?? "unnamed"})`],
+    ["ramdisk", config.ramdisk ?? "none"],
+    ["command line", JSON.stringify(config.cmdline)],
+    ["memory", `${config.memoryMiB} MiB (${Math.ceil(layout.end / 256)} MiB used at the start)`],
+    ["vcpus", String(config.vcpus)],
+    ["on_poweroff", config.onPoweroff],
+    ["on_reboot", config.onReboot],
+    ["on_crash", config.onCrash],
+  ];
+  return rows.map(([key, text]) => `${key.padEnd(12)} : ${text}\n`).join("");
+}
+
+/** The `create` command; gives the exit code. */
+export async function create(options: CreateOptions, world: World): Promise<number> {
+  const prepared = await prepareDomain(options, world);
+  if (options.dryRun) {
+    world.terminal.write(new TextEncoder().encode(describePlan(prepared)));
+    return EXIT.ok;
+  }
+  return await runDomain(prepared, options, world);
+}
+
+/** Faults that are worded for the user and need no stack trace. */
+export function isUserError(error: unknown): error is Error {
+  return error instanceof CommandError || error instanceof ConfigError || error instanceof SourceError ||
+    error instanceof FetchError || error instanceof ImageError || error instanceof OutputClosed;
+}

@@ -1,0 +1,57 @@
+/** The commands of the xenolith executable. */
+import { join } from "node:path";
+import { processTerminal } from "../console/terminal.ts";
+import { EXIT } from "../exit_codes.ts";
+import { builtinGuest } from "../guests/builtin.ts";
+import { cacheDirectory } from "../guests/cache.ts";
+import { create, isUserError, type World } from "./create.ts";
+import { demo } from "./demo.ts";
+import { parseCommandLine } from "./program.ts";
+
+/** Prints on standard error, where a guest's console is not. In raw mode a line feed alone would only go down. */
+function say(text: string): void {
+  const end = Deno.stderr.isTerminal() ? "\r\n" : "\n";
+  const encoded = new TextEncoder().encode(text.replace(/\r?\n/g, end) + end);
+  for (let rest = encoded; rest.length > 0;) rest = rest.subarray(Deno.stderr.writeSync(rest));
+}
+
+function processWorld(): World {
+  return {
+    terminal: processTerminal(),
+    say: (line) => say(`xenolith: ${line.trimStart()}`),
+    apt: { cache: join(cacheDirectory()), progress: (line) => say(`xenolith: ${line}`) },
+    builtinGuest,
+    async startHost() {
+      const { startXenHost } = await import("../xen_host.ts");
+      return await startXenHost();
+    },
+  };
+}
+
+/** Runs a command line; gives the process's exit code. Faults are printed, a stack trace only with XENOLITH_DEBUG=1. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const request = parseCommandLine(args, {
+      out: (text) => {
+        Deno.stdout.writeSync(new TextEncoder().encode(text));
+      },
+      err: (text) => {
+        Deno.stderr.writeSync(new TextEncoder().encode(text));
+      },
+    });
+    switch (request.command) {
+      case "none":
+        return request.exitCode;
+      case "create":
+        return await create(request.options, processWorld());
+      case "demo":
+        return await demo(request.guest, request.quiet, processWorld());
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (isUserError(error)) say(`xenolith: ${message}`);
+    else say(`xenolith: internal error: ${message} (XENOLITH_DEBUG=1 shows where)`);
+    if (Deno.env.get("XENOLITH_DEBUG") === "1" && error instanceof Error) say(error.stack ?? "");
+    return EXIT.error;
+  }
+}

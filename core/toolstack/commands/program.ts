@@ -1,0 +1,75 @@
+/** The command line's grammar; the only module that knows commander. */
+import { Command, CommanderError, Option } from "@commander-js/extra-typings";
+import { EXIT, EXIT_HELP } from "../exit_codes.ts";
+import { VERSION } from "../version.ts";
+import type { CreateOptions } from "./create.ts";
+import { DEMO_GUESTS, type DemoGuest } from "./demo.ts";
+
+/** What a command line asks for. */
+export type Request =
+  | { readonly command: "create"; readonly options: CreateOptions }
+  | { readonly command: "demo"; readonly guest?: DemoGuest; readonly quiet: boolean }
+  /** Help or the version was printed, or the command line is wrong (which was said). */
+  | { readonly command: "none"; readonly exitCode: number };
+
+const HELP = `
+Examples:
+  xenolith create -c guest.cfg                 create the domain and attach to its console
+  xenolith create -c guest.cfg memory=256      with a key of the file set anew
+  xenolith create -n guest.cfg                 check the file and the kernel, create nothing
+  echo help | xenolith create -c guest.cfg     in a pipeline: the console is standard input and output
+  xenolith demo                                GRUB, fetched from Debian, at its prompt
+
+^] leaves a console.
+
+${EXIT_HELP}`;
+
+export interface Output {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** Parses a command line (without the program's own name). */
+export function parseCommandLine(args: readonly string[], { out, err }: Output): Request {
+  let request: Request | undefined;
+  const program = new Command("xenolith")
+    .description("A Xen host in one executable: runs Xen guests without root, kernel module or VT-x.")
+    .version(`xenolith ${VERSION}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .addHelpText("after", HELP)
+    .configureOutput({
+      writeOut: out,
+      writeErr: err,
+      outputError: (text, write) => write(`xenolith: ${text}`),
+    })
+    .exitOverride();
+  program.command("create")
+    .description("create a domain from a configuration file and run it in this process until it ends")
+    .argument("<file>", "configuration file (xl.cfg)")
+    .argument("[key=value...]", "settings that come after the file's own")
+    .option("-c, --console", "attach to the domain's console", false)
+    .option("-n, --dry-run", "check everything and print the domain, but create nothing", false)
+    .option("-q, --quiet", "print nothing but errors and the console", false)
+    .addHelpText(
+      "after",
+      `\n^] leaves the console; the domain then ends, since it lives in this process.\n\n${EXIT_HELP}`,
+    )
+    .action((file, overrides, options) => {
+      request = { command: "create", options: { file, overrides, ...options } };
+    });
+  program.command("demo")
+    .description("boot GRUB (fetched from Debian through apt) or a small built-in guest on the console")
+    .addOption(new Option("-g, --guest <guest>", "which guest").choices(DEMO_GUESTS))
+    .option("-q, --quiet", "print nothing but errors and the console", false)
+    .action(({ guest, quiet }) => {
+      request = { command: "demo", guest, quiet };
+    });
+  try {
+    program.parse([...args], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { command: "none", exitCode: error.exitCode === 0 ? EXIT.ok : EXIT.usage };
+  }
+  return request ?? { command: "none", exitCode: EXIT.usage };
+}

@@ -1,0 +1,52 @@
+/** The user's end of a console: a terminal, or the two ends of a pipeline. */
+export interface Terminal {
+  /** Standard input is a terminal: keys go to the guest one by one and ^] leaves. */
+  readonly interactive: boolean;
+  /** Input as it comes; ends where standard input ends. */
+  input(): AsyncIterable<Uint8Array>;
+  /** Writes all of it before it returns. */
+  write(bytes: Uint8Array): void;
+  /** Takes every key as it is pressed, without echo, or gives the terminal back. */
+  setRaw(raw: boolean): void;
+}
+
+/** Standard output was closed by whoever read it. */
+export class OutputClosed extends Error {
+  override readonly name = "OutputClosed";
+}
+
+const naps = new Int32Array(new SharedArrayBuffer(4));
+
+function writeAll(bytes: Uint8Array): void {
+  let rest = bytes;
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(Deno.stdout.writeSync(rest));
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) throw new OutputClosed("standard output is closed");
+      // Another program may have set the terminal or pipe to non-blocking: wait for it as blocking output does.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      Atomics.wait(naps, 0, 0, 5);
+    }
+  }
+}
+
+/** The process's own standard input and output. */
+export function processTerminal(): Terminal {
+  const interactive = Deno.stdin.isTerminal();
+  return {
+    interactive,
+    async *input() {
+      const buffer = new Uint8Array(4096);
+      for (;;) {
+        const count = await Deno.stdin.read(buffer);
+        if (count === null) return;
+        yield buffer.slice(0, count);
+      }
+    },
+    write: writeAll,
+    setRaw(raw) {
+      if (interactive) Deno.stdin.setRaw(raw);
+    },
+  };
+}

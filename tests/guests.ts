@@ -1,0 +1,36 @@
+/** Guests that tests boot: out of Debian's packages, through the cache that the commands use. */
+import { packagedFile } from "../core/toolstack/guests/apt.ts";
+import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
+
+/** Set by `deno task test --offline`: tests of guests that must be fetched are skipped, and counted as such. */
+export const OFFLINE = Deno.env.get("XENOLITH_OFFLINE") === "1";
+
+/** Files that tests need, by a short name. */
+export const GUEST_FILES = {
+  grub: { packages: ["grub-xen-host", "grub-xen-bin"], path: "usr/lib/grub-xen/grub-x86_64-xen.bin" },
+  grubPae: { packages: ["grub-xen-host", "grub-xen-bin"], path: "usr/lib/grub-xen/grub-i386-xen.bin" },
+  grubPvh: { packages: ["grub-xen-host", "grub-xen-bin"], path: "usr/lib/grub-xen/grub-i386-xen_pvh.bin" },
+} as const;
+
+export type GuestName = keyof typeof GUEST_FILES;
+
+/** Path of a guest's file, fetched if need be. @throws FetchError */
+export async function guestFile(
+  name: GuestName,
+  progress: (line: string) => void = console.error,
+): Promise<string> {
+  return await packagedFile(GUEST_FILES[name], { cache: cacheDirectory(), progress });
+}
+
+/** A test that boots fetched guests: it fails where they cannot be had, and is skipped with `--offline` alone. */
+export function guestTest(
+  name: string,
+  guests: readonly GuestName[],
+  run: (files: string[]) => Promise<void>,
+): void {
+  Deno.test({
+    name,
+    ignore: OFFLINE,
+    fn: async () => await run(await Promise.all(guests.map((guest) => guestFile(guest)))),
+  });
+}
