@@ -4,6 +4,7 @@ import { Clock } from "./time.ts";
 import { Domain, type DomainShare } from "./domain.ts";
 import { DomainHeader, MACHINE, MachineHeader, MAX_PCPUS, NONE, PcpuState } from "./layout.ts";
 import { Lock } from "./lock.ts";
+import type { Report } from "./report.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type View, Views } from "./struct.ts";
 import type { Vcpu } from "./vcpu.ts";
@@ -20,6 +21,8 @@ export interface MachineOptions {
   readonly clockOffset: number;
   /** Makes this thread's engine for a domain. */
   readonly makeEngine: (domain: Domain) => Engine;
+  /** Tells the host. */
+  readonly report: (report: Report) => void;
 }
 
 export class Machine {
@@ -33,6 +36,7 @@ export class Machine {
   readonly scheduler: Scheduler;
   readonly pcpu: number;
   readonly makeEngine: (domain: Domain) => Engine;
+  readonly report: (report: Report) => void;
   readonly #domains = new Map<number, Domain>();
   /** Takes messages that announce domains, when there are any. Set by the pCPU loop. */
   takeMail: () => void = () => {};
@@ -41,6 +45,7 @@ export class Machine {
     this.buffer = options.buffer;
     this.pcpu = options.pcpu;
     this.makeEngine = options.makeEngine;
+    this.report = options.report;
     this.views = new Views(options.buffer);
     this.header = MachineHeader.view(this.views, MACHINE.header);
     this.pcpus = Array.from(

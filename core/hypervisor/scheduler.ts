@@ -281,6 +281,22 @@ export class Scheduler {
     this.lock.release();
   }
 
+  /** Main thread, after a pCPU's worker died: nothing runs there any more. @returns the vCPU that did, or NONE */
+  abandon(pcpuIndex: number): number {
+    return this.lock.with(() => {
+      const pcpu = this.machine.pcpus[pcpuIndex];
+      const index = pcpu.vcpu;
+      pcpu.mode = PcpuMode.OFFLINE;
+      pcpu.vcpu = NONE;
+      if (index !== NONE) {
+        const entry = this.entry(index);
+        entry.pcpu = NONE;
+        if (entry.flags === 0) this.#append(index);
+      }
+      return index;
+    });
+  }
+
   /** True when a vCPU waits that should run before this one does for another slice. */
   someoneWaits(index: number): boolean {
     const { header } = this.machine;

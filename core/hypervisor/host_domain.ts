@@ -1,0 +1,212 @@
+/** A domain as the toolstack and Domain-0 hold it: life cycle, its rings, its end, its figures. Main thread. */
+import type { Domain } from "./domain.ts";
+import { DomainHeader, PauseFlag } from "./layout.ts";
+import type { ShutdownName } from "./report.ts";
+import type { GuestStart } from "./guest.ts";
+
+/** How a domain ended from inside, or that it was destroyed from outside. */
+export interface DomainEnd {
+  readonly reason: ShutdownName | "destroyed";
+  /** Why, and the registers as Xen prints them: of crashes. */
+  readonly registerDump?: string;
+}
+
+export interface VcpuInfo {
+  readonly id: number;
+  /** xl's letters: running, runnable (waiting for a pCPU), blocked, offline. */
+  readonly state: "running" | "runnable" | "blocked" | "offline";
+  /** The pCPU it runs on or last ran on; -1 when it never ran. */
+  readonly pcpu: number;
+  readonly cpuTimeNs: number;
+  /** Instructions retired. */
+  readonly retired: number;
+}
+
+export interface DomainInfo {
+  readonly domid: number;
+  readonly name: string;
+  readonly running: boolean;
+  readonly blocked: boolean;
+  readonly paused: boolean;
+  readonly shutdown: boolean;
+  readonly crashed: boolean;
+  readonly dying: boolean;
+  readonly cpuTimeNs: number;
+  /** Pages it owns and may own at most. */
+  readonly totPages: number;
+  readonly maxPages: number;
+  readonly vcpus: readonly VcpuInfo[];
+  /** Counters by name. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** What a domain needs of its host. */
+export interface DomainOwner {
+  destroy(domain: HostDomain): Promise<void>;
+  notify(domain: Domain, port: number): number;
+  bind(domid: number, port: number, handler: () => void): void;
+}
+
+const COUNTERS = [
+  "eventsSent",
+  "upcalls",
+  "exceptions",
+  "pageFaults",
+  "emulations",
+  "mmuUpdates",
+  "grantMaps",
+  "grantCopies",
+  "pageTypeChanges",
+  "unknownHypercalls",
+] as const;
+const CONTEXT_COUNTERS = [
+  "tlbMisses",
+  "walks",
+  "slowAccesses",
+  "foreignAccesses",
+  "blocksDecoded",
+  "instructionsDecoded",
+  "invalidations",
+  "steps",
+] as const;
+const VCPU_STATES = ["running", "runnable", "blocked", "offline"] as const;
+
+export class HostDomain implements AsyncDisposable {
+  readonly domid: number;
+  readonly name: string;
+  /** Resolves when the domain shuts down, crashes or is destroyed; never rejects. */
+  readonly ended: Promise<DomainEnd>;
+  readonly #resolveEnd: (end: DomainEnd) => void;
+  #destroyed: Promise<void> | undefined;
+  #end: DomainEnd | undefined;
+
+  constructor(
+    private readonly owner: DomainOwner,
+    /** The hypervisor's view of it. */
+    readonly domain: Domain,
+    readonly start: GuestStart,
+    /** The guest's ports of its channels to Domain-0, as start_info tells the guest. */
+    readonly consolePort: number,
+    readonly storePort: number,
+  ) {
+    this.domid = domain.domid;
+    this.name = domain.name;
+    const { promise, resolve } = Promise.withResolvers<DomainEnd>();
+    this.ended = promise;
+    this.#resolveEnd = resolve;
+  }
+
+  /** How it ended, when it has. */
+  get end(): DomainEnd | undefined {
+    return this.#end;
+  }
+
+  /** The host calls it; the first end counts. */
+  finish(end: DomainEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#resolveEnd(end);
+  }
+
+  /** The 4096 bytes of one of the domain's own frames, shared with the guest. @throws RangeError when it is not the domain's */
+  frame(mfn: number): Uint8Array {
+    const frame = this.domain.frameOf(mfn);
+    if (!this.domain.isGuestFrame(frame)) {
+      throw new RangeError(`mfn ${mfn} is not a frame of domain ${this.domid}`);
+    }
+    return this.domain.views.u8.subarray(frame * 4096, (frame + 1) * 4096);
+  }
+
+  /** The console's and XenStore's ring pages. */
+  get consoleRing(): Uint8Array {
+    return this.frame(this.start.consoleMfn);
+  }
+
+  get storeRing(): Uint8Array {
+    return this.frame(this.start.storeMfn);
+  }
+
+  /** Domain-0 sends on its end of a channel; `port` is the guest's. @returns 0 or a negative errno */
+  notify(port: number): number {
+    return this.#destroyed === undefined ? this.owner.notify(this.domain, port) : 0;
+  }
+
+  /** Called (in the main thread) after the guest sent on a channel to Domain-0. Sends may be merged. */
+  onNotify(port: number, handler: () => void): void {
+    this.owner.bind(this.domid, port, handler);
+  }
+
+  /** One pause more. */
+  pause(): void {
+    if (this.#destroyed !== undefined) return;
+    if (Atomics.add(this.domain.views.i32, this.#pauseWord, 1) > 0) return;
+    for (const vcpu of this.domain.vcpus) {
+      this.domain.machine.scheduler.setFlags(vcpu, PauseFlag.DOMAIN_PAUSED);
+    }
+  }
+
+  /** One pause less; a domain is created with one. Does nothing when it is not paused. */
+  unpause(): void {
+    if (this.#destroyed !== undefined || this.domain.header.pauseCount === 0) return;
+    if (Atomics.sub(this.domain.views.i32, this.#pauseWord, 1) > 1) return;
+    for (const vcpu of this.domain.vcpus) {
+      this.domain.machine.scheduler.clearFlags(vcpu, PauseFlag.DOMAIN_PAUSED);
+    }
+  }
+
+  get #pauseWord(): number {
+    return (this.domain.header.base + DomainHeader.offsets.pauseCount) >> 2;
+  }
+
+  /** Ends the domain whatever it does, and gives its memory back to the host. Resolves when that is done; may be called again. */
+  destroy(): Promise<void> {
+    return this.#destroyed ??= this.owner.destroy(this);
+  }
+
+  get isDestroyed(): boolean {
+    return this.#destroyed !== undefined;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.destroy();
+  }
+
+  /** A snapshot; not to be called once `destroy` has resolved. */
+  info(): DomainInfo {
+    const { domain } = this;
+    const { header, context } = domain;
+    const now = domain.machine.clock.peek();
+    const vcpus = domain.vcpus.map(({ id, sched, runState, ctx }): VcpuInfo => ({
+      id,
+      state: VCPU_STATES[runState],
+      pcpu: sched.lastPcpu,
+      cpuTimeNs: sched.cpuTime + (sched.pcpu >= 0 ? Math.max(0, now - sched.ranSince) : 0),
+      retired: context.number(ctx, "retired"),
+    }));
+    const counters: Record<string, number> = {};
+    for (const name of COUNTERS) counters[name] = header[name];
+    for (let number = 0; number < 64; number++) {
+      const count = header.hypercalls(number);
+      if (count > 0) counters[`hypercall ${number}`] = count;
+    }
+    for (const name of CONTEXT_COUNTERS) {
+      counters[name] = domain.vcpus.reduce((sum, { ctx }) => sum + context.number(ctx, name), 0);
+    }
+    const shutdown = header.isShutdown !== 0;
+    return {
+      domid: this.domid,
+      name: this.name,
+      running: vcpus.some(({ state }) => state === "running" || state === "runnable"),
+      blocked: vcpus.every(({ state }) => state === "blocked" || state === "offline"),
+      paused: header.pauseCount > 0,
+      shutdown,
+      crashed: shutdown && header.shutdownReason === 3,
+      dying: header.isDying !== 0,
+      cpuTimeNs: vcpus.reduce((sum, vcpu) => sum + vcpu.cpuTimeNs, 0),
+      totPages: header.totPages,
+      maxPages: header.maxPages,
+      vcpus,
+      counters,
+    };
+  }
+}

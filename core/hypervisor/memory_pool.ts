@@ -1,0 +1,35 @@
+/** Domain memories by size: a destroyed domain's memory is scrubbed, its pages go back to the host, and the next domain of that size takes it over. */
+import { returnPages } from "./memory_return.ts";
+
+/** Sizes are rounded up to this many 64 KiB pages (16 MiB), so that domains of nearly one size share memories. */
+const GRAIN = 256;
+const MOST_PAGES = 65535;
+/** Memories kept for each size: address space only, their pages are gone. */
+const KEPT = 64;
+
+export class MemoryPool {
+  readonly #free = new Map<number, WebAssembly.Memory[]>();
+  made = 0;
+  recycled = 0;
+
+  /** A zeroed shared memory of at least `pages` 64 KiB pages. @throws RangeError when the host has no address space left */
+  take(pages: number): WebAssembly.Memory {
+    const size = Math.min(MOST_PAGES, Math.ceil(pages / GRAIN) * GRAIN);
+    const memory = this.#free.get(size)?.pop();
+    if (memory !== undefined) {
+      this.recycled++;
+      return memory;
+    }
+    this.made++;
+    return new WebAssembly.Memory({ initial: size, maximum: size, shared: true });
+  }
+
+  /** Takes back a memory that no thread uses any more. Without a way to scrub it by returning its pages, it is dropped. */
+  give(memory: WebAssembly.Memory): void {
+    if (!returnPages(memory)) return;
+    const size = memory.buffer.byteLength / 65536;
+    const list = this.#free.get(size) ?? [];
+    if (list.length < KEPT) list.push(memory);
+    this.#free.set(size, list);
+  }
+}

@@ -1,0 +1,153 @@
+/** A physical CPU: picks vCPUs, runs them for their time slice, hands their exits to the hypervisor, fires timers, sleeps. */
+import { ExitReason } from "../cpu/exit.ts";
+import type { GuestSupport } from "./guest.ts";
+import { NONE, PcpuMode, PcpuState } from "./layout.ts";
+import { releaseAllLocks } from "./lock.ts";
+import type { Machine } from "./machine.ts";
+import { crashDomain } from "./shutdown.ts";
+import { TIME_SLICE } from "./scheduler.ts";
+import { updateVcpuTime } from "./time.ts";
+import type { Vcpu } from "./vcpu.ts";
+
+/** What an exit costs beside the instructions retired, in instructions: exits must use up a slice too. */
+const EXIT_COST = 50;
+const LEAST_BUDGET = 200;
+const MOST_BUDGET = 1 << 28;
+/** Longest sleep, so that a lost wake-up would cost a second and not the machine. */
+const LONGEST_SLEEP_MS = 1000;
+
+export class Pcpu {
+  readonly #words: Int32Array;
+  readonly #wake: number;
+  readonly #mail: number;
+  /** Measured: nanoseconds for one instruction, exits included. */
+  #pace = 20;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly support: GuestSupport,
+    /** Takes all messages. Orders to let go of a domain wait here: no vCPU runs when it is called. */
+    private readonly takeOrders: () => void,
+  ) {
+    const base = machine.pcpus[machine.pcpu].base;
+    this.#words = machine.views.i32;
+    this.#wake = (base + PcpuState.offsets.wake) >> 2;
+    this.#mail = (base + PcpuState.offsets.mail) >> 2;
+  }
+
+  /** Until the machine stops. */
+  run(): void {
+    const { machine } = this;
+    machine.pcpus[machine.pcpu].mode = PcpuMode.BUSY;
+    while (machine.header.stopping === 0) this.turn();
+    machine.pcpus[machine.pcpu].mode = PcpuMode.OFFLINE;
+  }
+
+  /** One scheduling decision: runs a vCPU until it blocks or its slice ends, or sleeps. */
+  turn(): void {
+    const { machine } = this;
+    const wake = Atomics.load(this.#words, this.#wake);
+    if (Atomics.load(this.#words, this.#mail) !== 0) this.takeOrders();
+    const now = machine.now();
+    this.#fireTimers(now);
+    const index = machine.scheduler.pick(now);
+    if (index === NONE) return this.#sleep(wake, now);
+    const { owner, vcpuId } = machine.scheduler.entry(index);
+    const vcpu = machine.vcpuOf(owner - 1, vcpuId);
+    if (vcpu === undefined) {
+      machine.report({ kind: "log", text: `cpu#${machine.pcpu}: d${owner - 1}v${vcpuId} is not known here` });
+      machine.scheduler.unpick(index, machine.now());
+      return;
+    }
+    try {
+      this.#runVcpu(vcpu, now);
+    } catch (error) {
+      this.#giveUp(vcpu, error);
+    } finally {
+      machine.scheduler.unpick(index, machine.now());
+    }
+  }
+
+  #sleep(wake: number, now: number): void {
+    const { machine } = this;
+    const pcpu = machine.pcpus[machine.pcpu];
+    const milliseconds = Math.min((pcpu.sleepsUntil - now) / 1e6, LONGEST_SLEEP_MS);
+    if (milliseconds > 0 && machine.header.stopping === 0) {
+      Atomics.wait(this.#words, this.#wake, wake, milliseconds);
+    }
+    pcpu.idleTime += machine.now() - now;
+  }
+
+  #fireTimers(now: number): void {
+    const { machine } = this;
+    for (const entry of machine.scheduler.takeDueTimers(now)) {
+      const vcpu = machine.vcpuOf(entry.owner - 1, entry.vcpuId);
+      if (vcpu !== undefined) this.support.sendTimer(vcpu);
+    }
+  }
+
+  #periodic(vcpu: Vcpu, now: number): void {
+    const { sched } = vcpu;
+    if (sched.periodicPeriod === 0 || now < sched.periodicLast + sched.periodicPeriod) return;
+    sched.periodicLast = now;
+    this.support.sendTimer(vcpu);
+  }
+
+  #runVcpu(vcpu: Vcpu, start: number): void {
+    const { machine, support } = this;
+    const { scheduler } = machine;
+    const context = vcpu.hypercall;
+    const { engine, view } = context;
+    const { ctx, sched } = vcpu;
+    const pcpu = machine.pcpus[machine.pcpu];
+    support.scheduledIn(context);
+    updateVcpuTime(vcpu, start);
+    let sliceEnd = start + TIME_SLICE;
+    let now = start, since = start, sinceRetired = view.number(ctx, "retired"), retired = sinceRetired;
+    let exits = 0, left = 0, boundary = 0;
+    for (;;) {
+      if (left <= 0 || scheduler.nextDeadline() < boundary) {
+        // A look at the clock: timers, the end of the slice, and how far the next look is.
+        now = machine.now();
+        const done = retired - sinceRetired + exits * EXIT_COST;
+        if (done > 10_000) {
+          this.#pace = Math.min(2000, Math.max(0.5, (this.#pace + (now - since) / done) / 2));
+          since = now;
+          sinceRetired = retired;
+          exits = 0;
+        }
+        this.#fireTimers(now);
+        this.#periodic(vcpu, now);
+        if (now >= sliceEnd) {
+          scheduler.account(vcpu.index, now);
+          if (scheduler.someoneWaits(vcpu.index)) break;
+          sliceEnd = now + TIME_SLICE;
+        }
+        boundary = Math.min(sliceEnd, scheduler.nextDeadline());
+        if (sched.periodicPeriod !== 0) {
+          boundary = Math.min(boundary, sched.periodicLast + sched.periodicPeriod);
+        }
+        left = Math.min(MOST_BUDGET, Math.max(LEAST_BUDGET, Math.ceil((boundary - now) / this.#pace)));
+      }
+      if (sched.flags !== 0 || pcpu.reschedule !== 0 || this.#words[this.#mail] !== 0) break;
+      support.beforeEntry(context);
+      if (sched.flags !== 0) break;
+      const reason = engine.run(ctx, left);
+      if (reason !== ExitReason.BUDGET && reason !== ExitReason.KICK) support.handleExit(context, reason);
+      const total = view.number(ctx, "retired");
+      left -= total - retired + EXIT_COST;
+      retired = total;
+      exits++;
+    }
+    support.scheduledOut(context);
+  }
+
+  /** An error of our own while a vCPU ran: its domain ends as crashed, the machine goes on. */
+  #giveUp(vcpu: Vcpu, error: unknown): void {
+    const locks = releaseAllLocks();
+    const held = locks.length === 0 ? "" : ` holding ${locks.join(", ")}`;
+    const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    vcpu.domain.dropEngine();
+    crashDomain(vcpu, `Xenolith: internal error${held}: ${text}`);
+  }
+}

@@ -1,0 +1,164 @@
+/** The pCPU workers of a host, as the main thread sees them. */
+import { serveOffset } from "./calibration.ts";
+import type { HostParts } from "./host.ts";
+import { MAX_PCPUS, NONE, PcpuMode, PcpuState } from "./layout.ts";
+import type { Machine } from "./machine.ts";
+import type { Order, PcpuStart, Report } from "./report.ts";
+import { crashDomainFrom } from "./shutdown.ts";
+
+const START_TIMEOUT_MS = 20_000;
+
+interface PcpuWorker {
+  readonly worker: Worker;
+  readonly port: MessagePort;
+}
+
+export interface PcpuTimes {
+  readonly idleNs: number;
+  /** Context switches. */
+  readonly switches: number;
+}
+
+export class PcpuPool {
+  readonly #workers: (PcpuWorker | undefined)[] = [];
+  /** For each domain that is let go: the pCPUs that have not said so yet, and what to do then. */
+  readonly #detaching = new Map<number, { waiting: Set<number>; done: () => void }>();
+  readonly #stopped = new Map<number, () => void>();
+  #stopping = false;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly parts: HostParts,
+    private readonly take: (report: Report) => void,
+  ) {}
+
+  async start(count: number): Promise<void> {
+    if (!Number.isInteger(count) || count < 1 || count > MAX_PCPUS) throw new RangeError(`pcpus: ${count}`);
+    const starts = Array.from({ length: count }, (_, pcpu) => this.#startWorker(pcpu));
+    await Promise.all(starts);
+    this.machine.header.pcpus = count;
+  }
+
+  async #startWorker(pcpu: number): Promise<void> {
+    const { machine } = this;
+    // Guest code that found a fault in the translator could still not open a file.
+    const worker = new Worker(this.parts.workerUrl, {
+      type: "module",
+      name: `pcpu${pcpu}`,
+      deno: { permissions: "none" },
+    });
+    const { port1, port2 } = new MessageChannel();
+    const ready = Promise.withResolvers<void>();
+    worker.onerror = (event) => {
+      event.preventDefault();
+      ready.reject(new Error(`pCPU ${pcpu}: ${event.message}`));
+      this.#lost(pcpu, event.message);
+    };
+    port1.onmessage = (event: MessageEvent<Report>) => {
+      const report = event.data;
+      if (report.kind === "ready") ready.resolve();
+      else if (report.kind === "detached") this.#detached(report.pcpu, report.domid);
+      else if (report.kind === "stopped") this.#stopped.get(report.pcpu)?.();
+      else this.take(report);
+    };
+    this.#workers[pcpu] = { worker, port: port1 };
+    Atomics.store(machine.views.i32, this.#mailWord(pcpu), 0);
+    const start: PcpuStart = { buffer: machine.buffer, pcpu, port: port2, image: this.parts.image };
+    worker.postMessage(start, [port2]);
+    await Promise.race([
+      ready.promise,
+      serveOffset(machine.buffer, pcpu, () => machine.clock.peek(), START_TIMEOUT_MS).then(() =>
+        ready.promise
+      ),
+    ]);
+  }
+
+  #mailWord(pcpu: number): number {
+    return (this.machine.pcpus[pcpu].base + PcpuState.offsets.mail) >> 2;
+  }
+
+  /** Sends an order to all pCPUs. */
+  order(order: Order): void {
+    this.#workers.forEach((worker, pcpu) => {
+      if (worker === undefined) return;
+      worker.port.postMessage(order);
+      Atomics.add(this.machine.views.i32, this.#mailWord(pcpu), 1);
+      this.machine.prodPcpu(pcpu);
+    });
+  }
+
+  /** Makes every pCPU let go of a domain: its memory, engine and instances. Resolves when all have. */
+  async detach(domid: number): Promise<void> {
+    const waiting = new Set(this.#workers.keys().filter((pcpu) => this.#workers[pcpu] !== undefined));
+    if (waiting.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#detaching.set(domid, { waiting, done: resolve });
+    this.order({ kind: "detach", domid });
+    await promise;
+    this.#detaching.delete(domid);
+  }
+
+  #detached(pcpu: number, domid: number): void {
+    const detaching = this.#detaching.get(domid);
+    if (detaching === undefined) return;
+    detaching.waiting.delete(pcpu);
+    if (detaching.waiting.size === 0) detaching.done();
+  }
+
+  /** A worker died of an error that its loop did not catch: its domain ends, another worker takes its place. */
+  #lost(pcpu: number, message: string): void {
+    const { machine } = this;
+    const lost = this.#workers[pcpu];
+    if (lost === undefined) return;
+    this.#workers[pcpu] = undefined;
+    lost.worker.terminate();
+    lost.port.close();
+    this.take({ kind: "log", text: `cpu#${pcpu} lost: ${message}` });
+    const index = machine.scheduler.abandon(pcpu);
+    if (index !== NONE) {
+      const domain = machine.attached(machine.scheduler.entry(index).owner - 1);
+      if (domain !== undefined) {
+        crashDomainFrom(domain, `Xenolith: internal error: cpu#${pcpu} was lost: ${message}`);
+      }
+    }
+    for (const domid of this.#detaching.keys()) this.#detached(pcpu, domid);
+    if (this.#stopping || machine.header.pcpus === 0) return;
+    const attach = [...machine.domains()].map((domain): Order => ({ kind: "attach", share: domain.share }));
+    this.#startWorker(pcpu).then(
+      () => attach.forEach((order) => this.#orderOne(pcpu, order)),
+      (error) => this.take({ kind: "log", text: `cpu#${pcpu} does not come back: ${error}` }),
+    );
+  }
+
+  #orderOne(pcpu: number, order: Order): void {
+    const worker = this.#workers[pcpu];
+    if (worker === undefined) return;
+    worker.port.postMessage(order);
+    Atomics.add(this.machine.views.i32, this.#mailWord(pcpu), 1);
+    this.machine.prodPcpu(pcpu);
+  }
+
+  times(): PcpuTimes[] {
+    return this.machine.pcpus.slice(0, this.machine.header.pcpus)
+      .map(({ idleTime, switches }) => ({ idleNs: idleTime, switches }));
+  }
+
+  /** Ends the workers; resolves when they are gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const { machine } = this;
+    machine.header.stopping = 1;
+    const ends = this.#workers.map((worker, pcpu) => {
+      if (worker === undefined || machine.pcpus[pcpu].mode === PcpuMode.OFFLINE) return undefined;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#stopped.set(pcpu, resolve);
+      machine.prodPcpu(pcpu);
+      return promise;
+    });
+    await Promise.all(ends);
+    for (const worker of this.#workers) {
+      worker?.port.close();
+      worker?.worker.terminate();
+    }
+  }
+}

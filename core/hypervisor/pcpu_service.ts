@@ -1,0 +1,63 @@
+/** A pCPU worker's life: its start message, its orders, its loop. It never returns to the event loop until it is told to stop. */
+import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
+import type { Engine } from "../cpu/engine.ts";
+import type { Domain } from "./domain.ts";
+import type { GuestSupport } from "./guest.ts";
+import { MACHINE, PcpuState } from "./layout.ts";
+import { Machine } from "./machine.ts";
+import { Pcpu } from "./pcpu.ts";
+import type { Order, PcpuStart } from "./report.ts";
+import { threadTimeNs } from "./time.ts";
+import { measureOffset } from "./calibration.ts";
+
+/** What a worker script supplies: the code that knows guests, and how an engine is made of the start message. */
+export interface PcpuService {
+  support(start: PcpuStart): GuestSupport;
+  makeEngine(start: PcpuStart, domain: Domain): Engine;
+}
+
+/** Runs the pCPU that `start` describes. Blocks. */
+export function runPcpu(start: PcpuStart, service: PcpuService): void {
+  const { port, pcpu } = start;
+  const machine = new Machine({
+    buffer: start.buffer,
+    pcpu,
+    clockOffset: measureOffset(start.buffer, pcpu, threadTimeNs),
+    makeEngine: (domain) => service.makeEngine(start, domain),
+    report: (report) => port.postMessage(report),
+  });
+  const mail = (MACHINE.pcpus + pcpu * PcpuState.size + PcpuState.offsets.mail) >> 2;
+  const detached: number[] = [];
+  // Orders come in while a vCPU runs too (a hypercall names a domain not yet known here): only those to attach are carried out at once.
+  const receive = () => {
+    // Deno's web MessagePort is what node's function takes; only the types differ.
+    const source = port as unknown as NodePort;
+    for (let item = receiveMessageOnPort(source); item !== undefined; item = receiveMessageOnPort(source)) {
+      Atomics.sub(machine.views.i32, mail, 1);
+      const order = item.message as Order;
+      if (order.kind === "attach") machine.attach(order.share);
+      else if (order.kind === "detach") detached.push(order.domid);
+    }
+  };
+  const takeOrders = () => {
+    receive();
+    for (const domid of detached.splice(0)) {
+      machine.detach(domid);
+      machine.report({ kind: "detached", pcpu, domid });
+    }
+  };
+  machine.takeMail = receive;
+  machine.report({ kind: "ready", pcpu });
+  new Pcpu(machine, service.support(start), takeOrders).run();
+  machine.report({ kind: "stopped", pcpu });
+  port.close();
+}
+
+/** Installs the handler of a worker's start message. */
+export function servePcpu(service: PcpuService): void {
+  self.onmessage = (event: MessageEvent<PcpuStart>) => {
+    self.onmessage = null;
+    runPcpu(event.data, service);
+    self.close();
+  };
+}
