@@ -1,6 +1,6 @@
 import type { Form } from "../../core/isa/forms.ts";
 import { type Addressing, encodeForm, patchDisplacement, patchOffset } from "./encode.ts";
-import { type Case, CODE, DATA, DATA_BYTES } from "./format.ts";
+import { CANONICAL_WORDS, type Case, CODE, DATA, DATA_BYTES, LOW } from "./format.ts";
 import { Random } from "./random.ts";
 
 export const CASES_PER_FORM = 110;
@@ -56,22 +56,18 @@ function makeCase(form: Form, bits: 32 | 64, random: Random): FormCase {
   if (/^(div|idiv)$/.test(name)) quietDivide(gpr, form, random);
   if (form.instruction.stack) gpr[4] = BigInt(DATA + stackOffset(random));
   if (name === "leave" || name === "enter") gpr[5] = BigInt(DATA + 0x800 + random.below(0x1000));
-  if (name === "xlat") {
+  if (name === "xlatb") {
     gpr[0] = gpr[0] & ~0xffn | BigInt(random.below(256));
-    gpr[3] = BigInt(DATA + 0x100 + random.below(0x1000));
+    gpr[3] = narrowed((form.addrSize === 2 ? LOW : DATA) + 0x100 + random.below(0x1000), form, bits, random);
   }
+  const data = form.addrSize === 2 ? LOW : DATA;
   const source = form.operands.some((one) => one.from === "source");
   const destination = form.operands.some((one) => one.from === "destination") || name === "maskmovdqu";
-  if (source) gpr[6] = BigInt(DATA + targetOffset(form, 8, random));
-  if (destination) gpr[7] = BigInt(DATA + targetOffset(form, 8, random));
+  if (source) gpr[6] = narrowed(data + targetOffset(form, 8, random), form, bits, random);
+  if (destination) gpr[7] = narrowed(data + targetOffset(form, 8, random), form, bits, random);
   if (form.rep !== "none" || form.instruction.repeat) {
-    gpr[1] = BigInt(random.chance(15) ? 0 : random.below(40));
+    gpr[1] = narrowed(random.chance(15) ? 0 : random.below(40), form, bits, random);
   }
-  if (form.addrSize === 2) {
-    // 16-bit addresses reach nothing that is mapped: all of them fault, or the count is zero.
-    if (random.chance(50)) gpr[1] &= ~0xffffn;
-  }
-
   let address: number | undefined;
   if (addressing && form.encoding.operands.some((one) => one.place === "offset")) {
     address = DATA + targetOffset(form, operandBytes(form), random);
@@ -84,6 +80,7 @@ function makeCase(form: Form, bits: 32 | 64, random: Random): FormCase {
   if (/^bt[src]?$/.test(name) && addressing) limitBitOffset(form, registers, gpr, addressing, random);
   if (form.instruction.flow === "jump" || form.instruction.flow === "call") limitTarget(form, registers, gpr);
 
+  const transfers = /^(jump|call|return)$/.test(form.instruction.flow ?? "") && !random.chance(10);
   const status = random.u32() & 0x8d5;
   const direction = random.chance(form.instruction.repeat || source || destination ? 40 : 10) ? 0x400 : 0;
   return {
@@ -92,7 +89,7 @@ function makeCase(form: Form, bits: 32 | 64, random: Random): FormCase {
     rflags: 0x202 | status | direction,
     gsBase,
     mxcsr: randomMxcsr(random),
-    seed: random.u32() & 0xffff,
+    seed: (random.u32() & 0xffff) | (transfers ? CANONICAL_WORDS : 0),
     codeOffset,
     bits,
     code,
@@ -131,6 +128,12 @@ function randomInteger(random: Random): bigint {
   return random.u64();
 }
 
+/** An address or count at the form's address size: above it the register holds anything. */
+function narrowed(value: number, form: Form, bits: number, random: Random): bigint {
+  const size = form.addrSize || (bits === 64 ? 8 : 4);
+  return BigInt(value) | (size === 8 ? 0n : random.u64() << BigInt(8 * size) & (1n << 64n) - 1n);
+}
+
 /** Mostly dividends whose quotient fits. */
 function quietDivide(gpr: BigUint64Array, form: Form, random: Random): void {
   if (random.chance(25)) return;
@@ -144,7 +147,7 @@ function quietDivide(gpr: BigUint64Array, form: Form, random: Random): void {
 
 function stackOffset(random: Random): number {
   const kind = random.below(100);
-  if (kind < 80) return 0x200 + 8 * random.below(0x300);
+  if (kind < 84) return 0x200 + 8 * random.below(0x300);
   if (kind < 86) return 0x200 + random.below(0x1000);
   if (kind < 92) return 0x1000 - random.below(9); // across the two pages
   if (kind < 95) return 0x2000 + random.below(9); // pushes end in the writable page
@@ -153,7 +156,8 @@ function stackOffset(random: Random): number {
 
 /** An offset from DATA: mostly inside, sometimes across a page's end, read-only or without access. */
 function targetOffset(form: Form, size: number, random: Random): number {
-  const aligned = form.lock || (size === 16 && !random.chance(12)) || random.chance(50);
+  const aligned = form.instruction.flow !== undefined || form.lock || (size === 16 && !random.chance(12)) ||
+    random.chance(50);
   const align = (offset: number) => aligned && size > 0 ? offset & ~(Math.min(size, 16) - 1) : offset;
   // A locked access across a cache line is a bus lock, which systems may refuse.
   const inLine = (offset: number) =>
@@ -186,9 +190,11 @@ function solve(
   const segment = a.gs && bits === 64 ? gsBase : 0;
   const effective = wanted - segment;
   if (a.addrSize === 2) {
-    // Reaches only the unmapped first 64 KiB.
-    patchDisplacement(code, 2, random.below(0x8000));
-    return -1;
+    // 32-bit code only. BX, BP, SI, DI: their sum with the displacement, modulo 64 KiB.
+    const low = LOW + wanted - DATA;
+    const sum = [a.base, a.index].reduce((total, r) => r < 0 ? total : total + Number(gpr[r] & 0xffffn), 0);
+    patchDisplacement(code, 2, low - sum);
+    return low;
   }
   if (a.ripRelative) {
     a.displacement = effective - (CODE + codeOffset + code.length);

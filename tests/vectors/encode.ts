@@ -36,7 +36,8 @@ export function encodeForm(form: Form, bits: 32 | 64, random: Random): Encoded {
   let opcode = encoding.opcode;
   let tail: number[] = [];
   let addressing: Addressing | undefined;
-  const addrSize = form.addrSize || (wide ? (form.memory && random.chance(8) ? 4 : 8) : 4);
+  const addrSize = form.addrSize ||
+    (wide ? (form.memory && random.chance(8) ? 4 : 8) : (form.memory && random.chance(10) ? 2 : 4));
 
   const opSize = form.opSize;
   const prefix66 = encoding.sizing !== "ignored" && opSize === 2;
@@ -79,7 +80,7 @@ export function encodeForm(form: Form, bits: 32 | 64, random: Random): Encoded {
   if (encoding.modrm && modrm < 0) {
     if (encoding.fixedModrm >= 0) modrm = encoding.fixedModrm;
     else if (form.memory) {
-      const gs = random.chance(8);
+      const gs = wide && random.chance(8);
       addressing = randomAddressing(wide, addrSize, gs, random);
       const written = encodeAddressing(addressing, wide);
       modrm = written.modrm;

@@ -2,6 +2,8 @@
 
 /** The address space of a case; the same in recorder.c. */
 export const DATA = 0x10000000;
+/** The data pages are seen here too, for 16-bit addresses. */
+export const LOW = 0x4000;
 /** Two pages that can be read and written, one that can only be read; then one that cannot be accessed. */
 export const DATA_BYTES = 3 * 4096;
 export const CODE = 0x20000000;
@@ -41,6 +43,9 @@ export interface Outcome {
 const INPUT_BYTES = 16 * 8 + 256 + 8 + 8 + 4 + 4 + 2 + 1 + 1 + 20;
 const OUTCOME_BYTES = 16 * 8 + 256 + 24 + 16;
 
+/** In a seed: every aligned quadword of the data pages is a canonical address. */
+export const CANONICAL_WORDS = 0x10000;
+
 /** What the data pages hold at the start of a case: xorshift32. */
 export function fill(seed: number, into: Uint8Array): void {
   const words = new Int32Array(into.buffer, into.byteOffset, DATA_BYTES >> 2);
@@ -49,7 +54,7 @@ export function fill(seed: number, into: Uint8Array): void {
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
-    words[i] = x;
+    words[i] = (seed & CANONICAL_WORDS) !== 0 && (i & 1) === 1 ? x & 0x7fff : x;
   }
 }
 

@@ -13,7 +13,16 @@ const directory = new URL(".", import.meta.url);
 async function build(): Promise<string> {
   const binary = await Deno.makeTempFile({ prefix: "recorder-" });
   const { success, stderr } = await new Deno.Command("gcc", {
-    args: ["-O2", "-Wall", "-fno-stack-protector", "-fcf-protection=none", "-o", binary, "recorder.c"],
+    args: [
+      "-O2",
+      "-Wall",
+      "-fno-stack-protector",
+      "-mno-red-zone",
+      "-fcf-protection=none",
+      "-o",
+      binary,
+      "recorder.c",
+    ],
     cwd: directory,
   }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));

@@ -7,13 +7,13 @@
  * it raised. A REP instruction traps after each iteration and is stepped until RIP moves.
  *
  * Address space of a case (all below 4 GiB so that 32-bit code reaches it):
- *   DATA      two pages, read and write          (0x10000000)
- *   DATA+2p   one page, read only
+ *   DATA      two pages, read and write          (0x10000000, and the same memory again at 0x4000
+ *   DATA+2p   one page, read only                  for 16-bit addresses: mapping it needs root)
  *   DATA+3p   one page, no access
  *   CODE      two pages, execute; then no access (0x20000000)
  * CS selects the mode: 0x33 64-bit code, 0x23 32-bit code (compatibility mode).
  *
- * Build: gcc -O2 -fno-stack-protector -fcf-protection=none -o recorder recorder.c   (x86-64 Linux only)
+ * Build: gcc -O2 -mno-red-zone -fno-stack-protector -fcf-protection=none -o recorder recorder.c   (x86-64 Linux only)
  */
 #define _GNU_SOURCE
 #include <asm/prctl.h>
@@ -30,6 +30,7 @@
 
 #define PAGE 4096
 #define DATA ((uint8_t *)0x10000000)
+#define LOW ((uint8_t *)0x4000)
 #define DATA_BYTES (3 * PAGE)
 #define CODE ((uint8_t *)0x20000000)
 #define FLAG_TF 0x100
@@ -42,7 +43,7 @@ struct input {
   uint64_t rflags;
   uint64_t gs_base;
   uint32_t mxcsr;
-  uint32_t seed; /* of the data pages, see fill() */
+  uint32_t seed; /* of the data pages, see fill(); bit 16: aligned quadwords are canonical addresses */
   uint16_t code_offset;
   uint8_t code_length;
   uint8_t bits; /* 64 or 32 */
@@ -122,7 +123,8 @@ static void fill(uint32_t seed) {
     x ^= x << 13;
     x ^= x >> 17;
     x ^= x << 5;
-    memcpy(before + i, &x, 4);
+    uint32_t word = (seed & 0x10000) && (i & 4) ? x & 0x7fff : x;
+    memcpy(before + i, &word, 4);
   }
 }
 
@@ -200,6 +202,8 @@ static void report(ucontext_t *uc, int vector) {
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context) {
+  /* A case may have set AC and NT; the kernel leaves them on for us. */
+  __asm__ volatile("pushf\n\tandq $~0x44000, (%%rsp)\n\tpopf" : : : "memory", "cc");
   (void)info;
   ucontext_t *uc = context;
   greg_t *g = uc->uc_mcontext.gregs;
@@ -219,17 +223,21 @@ static void on_signal(int signal, siginfo_t *info, void *context) {
   load_case(uc);
 }
 
-static void map(uint8_t *address, size_t size, int protection) {
-  if (mmap(address, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != address)
-    fail("recorder: mmap");
+static void map(uint8_t *address, size_t size, int protection, int file) {
+  int kind = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+  if (mmap(address, size, protection, kind | MAP_FIXED_NOREPLACE, file, 0) != address) fail("recorder: mmap");
 }
 
 int main(void) {
-  map(DATA, 3 * PAGE, PROT_READ | PROT_WRITE);
-  map(DATA + 3 * PAGE, PAGE, PROT_NONE);
-  map(CODE - PAGE, PAGE, PROT_NONE);
-  map(CODE, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
-  map(CODE + 2 * PAGE, PAGE, PROT_NONE);
+  int file = memfd_create("data", 0);
+  if (file < 0 || ftruncate(file, DATA_BYTES)) fail("recorder: memfd_create");
+  map(DATA, DATA_BYTES, PROT_READ | PROT_WRITE, file);
+  map(LOW, DATA_BYTES, PROT_READ | PROT_WRITE, file);
+  protect(LOW + 2 * PAGE, PAGE, PROT_READ);
+  map(DATA + DATA_BYTES, PAGE, PROT_NONE, -1);
+  map(CODE - PAGE, PAGE, PROT_NONE, -1);
+  map(CODE, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, -1);
+  map(CODE + 2 * PAGE, PAGE, PROT_NONE, -1);
 
   static uint8_t stack[1 << 18] __attribute__((aligned(64)));
   stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
