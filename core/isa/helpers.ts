@@ -1,6 +1,6 @@
 /**
  * Functions that a meaning may call by name with `m.helper(name, ...args)`: work too long to be emitted into each handler. Each has one result
- * and touches no vCPU state unless its docstring says so. Those with a body in `helperBodies` (arithmetic.ts) are wasm functions; the Machine
+ * and touches no vCPU state unless its docstring says so. The integer ones are wasm functions, made by `defineIntegerHelpers` (arithmetic.ts); the Machine
  * imports the others from JavaScript (rare work, where a call of some 10 ns does not matter).
  */
 import type { Expr, NumType } from "../wasm/types.ts";

@@ -11,3 +11,4 @@ export * from "./helpers.ts";
 export * from "./encoding.ts";
 export * from "./forms.ts";
 export * from "./decoder.ts";
+export * from "./arithmetic.ts";
