@@ -1,9 +1,11 @@
 /** Filling of the hypercall page: 128 entries of 32 bytes, entry n makes hypercall n. */
+import { HYPERVISOR } from "../hypervisor/abi/hypercall_numbers.ts";
 
 const ENTRIES = 128;
 const ENTRY_SIZE = 32;
-/** __HYPERVISOR_iret: jumped to rather than called, and it does not return. */
-const HYPERVISOR_IRET = 23;
+
+/** Jumped to rather than called, and it does not return. */
+const HYPERVISOR_IRET = HYPERVISOR.iret;
 
 /** push %rcx; push %r11; mov $n,%eax; syscall; pop %r11; pop %rcx; ret */
 function entry64(n: number): number[] {

@@ -5,7 +5,8 @@ import { hypercallPage } from "./hypercall_page.ts";
 import { type KernelImage, type PvPlacement, pvPlacement } from "./kernel.ts";
 import { PAGING, writePageTables } from "./page_tables.ts";
 import { imagePages, layoutPv, memoryNeeded, type PvLayout } from "./pv_layout.ts";
-import { MAX_GUEST_CMDLINE, SIF_MOD_START_PFN, writeStartInfo } from "./start_info.ts";
+import { MAX_GUEST_CMDLINE, SIF_MOD_START_PFN } from "../hypervisor/abi/xen.ts";
+import { writeStartInfo } from "./start_info.ts";
 
 /** A domain's memory as its builder sees it. */
 export interface DomainFrames {

@@ -4,7 +4,8 @@ import { ImageError } from "./errors.ts";
 import { parseKernel } from "./kernel.ts";
 import { XEN_ELFNOTE } from "./notes.ts";
 import { buildPv, type PvStart } from "./pv.ts";
-import { START_INFO_LAYOUT } from "./start_info.ts";
+import { start_info } from "../hypervisor/abi/xen.ts";
+import type { StartInfo } from "./start_info.ts";
 
 const MFN_BASE = 0x12200;
 const code = Uint8Array.from({ length: 5000 }, (_, i) => i * 7);
@@ -45,8 +46,10 @@ function walk({ view, start }: Built, address: bigint): { pfn: number; entry: bi
   return { pfn, entry };
 }
 
-function startInfo({ view, start }: Built, name: keyof typeof START_INFO_LAYOUT[64]): bigint {
-  const [offset, size] = START_INFO_LAYOUT[start.width][name];
+function startInfo({ view, start }: Built, name: keyof StartInfo): bigint {
+  const field = start_info.layout(start.width).fields.get(name);
+  assert.ok(field);
+  const { offset, size } = field;
   const at = start.startInfoPfn * 4096 + offset;
   return size === 8 ? view.getBigUint64(at, true) : BigInt(view.getUint32(at, true));
 }

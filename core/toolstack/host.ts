@@ -1,7 +1,7 @@
 /** What the toolstack needs of a Xen host; `xen_host.ts` is the real one, tests have their own. */
 import type { KernelImage } from "../builder/mod.ts";
 
-export type EndReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog";
+export type EndReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
 export interface DomainEnd {
   readonly reason: EndReason;
@@ -16,6 +16,9 @@ export interface DomainSpec {
   readonly maxMemoryMiB: number;
   readonly vcpus: number;
   readonly kernel: KernelImage;
+  /** What the configuration calls the kernel and the ramdisk; XenStore shows it. */
+  readonly kernelName: string;
+  readonly ramdiskName?: string;
   readonly ramdisk?: Uint8Array;
   readonly cmdline: string;
   /** Called with everything the guest writes to its console, as it comes. */

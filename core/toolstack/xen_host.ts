@@ -1,6 +1,129 @@
 /** The real host behind `XenHost`: hypervisor, builder and Domain-0's console and XenStore, wired together. */
-import type { XenHost } from "./host.ts";
+import { buildPv } from "../builder/mod.ts";
+import { ConsoleRing, XenStoreService } from "../dom0/mod.ts";
+import { Host, type HostParts } from "../hypervisor/host.ts";
+import type { HostDomain } from "../hypervisor/host_domain.ts";
+import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "./host.ts";
 
-export function startXenHost(): Promise<XenHost> {
+class XenDomain implements RunningDomain {
+  readonly ended: Promise<DomainEnd>;
+  readonly #console: ConsoleRing;
+
+  constructor(
+    private readonly domain: HostDomain,
+    private readonly store: XenStoreService,
+    spec: DomainSpec,
+    uuid: string,
+  ) {
+    const { domid, consolePort, storePort } = domain;
+    const ring = new ConsoleRing(domain.consoleRing, () => domain.notify(consolePort), spec.consoleOutput);
+    this.#console = ring;
+    domain.onNotify(consolePort, () => ring.service());
+    const guest = store.introduce(
+      {
+        domid,
+        name: spec.name,
+        uuid,
+        memoryKiB: spec.memoryMiB * 1024,
+        maxMemoryKiB: spec.maxMemoryMiB * 1024,
+        vcpus: spec.vcpus,
+        store: { port: storePort, frame: domain.start.storeMfn },
+        console: { port: consolePort, frame: domain.start.consoleMfn },
+        image: { kernel: spec.kernelName, ramdisk: spec.ramdiskName, commandLine: spec.cmdline },
+        startTime: Date.now() / 1000,
+      },
+      domain.storeRing,
+      () => domain.notify(storePort),
+    );
+    domain.onNotify(storePort, () => guest.service());
+    this.ended = domain.ended.then(({ reason, registerDump }): DomainEnd => {
+      // Destroyed from outside means by this object's owner, who does not wait for an end then.
+      if (reason === "destroyed") return { reason: "poweroff" };
+      // A guest may leave its last words in the ring without an event.
+      ring.service();
+      store.domainEnded();
+      return { reason, registerDump };
+    });
+  }
+
+  get domid(): number {
+    return this.domain.domid;
+  }
+
+  get consoleBacklog(): number {
+    return this.#console.waitingBytes;
+  }
+
+  unpause(): void {
+    this.domain.unpause();
+  }
+
+  consoleInput(bytes: Uint8Array): void {
+    if (!this.domain.isDestroyed) this.#console.input(bytes);
+  }
+
+  async destroy(): Promise<void> {
+    if (this.domain.isDestroyed) return await this.domain.destroy();
+    this.store.release(this.domid);
+    await this.domain.destroy();
+  }
+}
+
+function uuidBytes(uuid: string): Uint8Array {
+  return Uint8Array.from(uuid.replaceAll("-", "").match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+export interface XenHostOptions {
+  /** pCPU workers; by default one for each core. */
+  readonly pcpus?: number;
+  /** A line that a guest wrote to Xen's own console (HYPERVISOR_console_io). */
+  readonly xenConsole?: (domid: number, line: string) => void;
+  /** Xen's log, a line at a time. */
+  readonly log?: (line: string) => void;
+}
+
+/** What guests write to Xen's console, cut into lines for each guest as Xen does. */
+function lineCutter(
+  print: (domid: number, line: string) => void,
+): (domid: number, bytes: Uint8Array) => void {
+  const rests = new Map<number, string>();
+  return (domid, bytes) => {
+    const lines = ((rests.get(domid) ?? "") + new TextDecoder().decode(bytes)).split("\n");
+    rests.set(domid, lines.pop() ?? "");
+    for (const line of lines) print(domid, line.replace(/\r$/, ""));
+  };
+}
+
+export async function startXenHost({ pcpus, xenConsole, log }: XenHostOptions = {}): Promise<XenHost> {
+  const host = await Host.start({
+    pcpus,
+    log,
+    parts: await hostParts(),
+    xenConsole: xenConsole && lineCutter(xenConsole),
+  });
+  const store = new XenStoreService();
+  return {
+    async createDomain(spec) {
+      const uuid = crypto.randomUUID();
+      const domain = await host.createDomain({
+        name: spec.name,
+        memoryMiB: spec.memoryMiB,
+        maxMemoryMiB: spec.maxMemoryMiB,
+        vcpus: spec.vcpus,
+        handle: uuidBytes(uuid),
+        build: (target) => buildPv(target, spec),
+      });
+      try {
+        return new XenDomain(domain, store, spec, uuid);
+      } catch (error) {
+        await domain.destroy();
+        throw error;
+      }
+    },
+    stop: () => host.stop(),
+  };
+}
+
+function hostParts(): Promise<HostParts> {
   return Promise.reject(new Error("the hypervisor is not wired to the toolstack yet"));
 }

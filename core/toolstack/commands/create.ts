@@ -92,6 +92,8 @@ function verdict({ reason }: DomainEnd): { code: number; words: string } {
       return { code: EXIT.ok, words: "powered off" };
     case "reboot":
       return { code: EXIT.reboot, words: "rebooted" };
+    case "soft_reset":
+      return { code: EXIT.reboot, words: "asked for a soft reset, which is not supported," };
     case "suspend":
       return { code: EXIT.suspend, words: "suspended" };
     case "crash":
@@ -141,7 +143,9 @@ async function runOnce(
     maxMemoryMiB: config.maxMemoryMiB,
     vcpus: config.vcpus,
     kernel,
+    kernelName: config.kernel,
     ramdisk,
+    ramdiskName: config.ramdisk,
     cmdline: config.cmdline,
     consoleOutput: (bytes) => output(bytes),
   });

@@ -23,7 +23,7 @@ function processWorld(): World {
     builtinGuest,
     async startHost() {
       const { startXenHost } = await import("../xen_host.ts");
-      return await startXenHost();
+      return await startXenHost({ xenConsole: (domid, text) => say(`(d${domid}) ${text}`) });
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Files out of Debian packages, fetched through the machine's own apt: no root, nothing installed, kept in a cache. */
 import { dirname, join } from "node:path";
 
-/** A file inside one of some packages (the first that has it counts): where it lies is the package's matter. */
+/** A file or folder inside one of some packages (the first that has it counts). */
 export interface PackagedFile {
   readonly packages: readonly string[];
   /** Path inside the package, without a leading slash. */
@@ -80,7 +80,8 @@ async function runCommand(
 
 async function exists(path: string): Promise<boolean> {
   try {
-    return (await Deno.stat(path)).isFile;
+    await Deno.lstat(path);
+    return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
@@ -210,7 +211,7 @@ class Apt {
 }
 
 /**
- * Gives the path of a file out of a Debian package, fetching it when the cache does not have it.
+ * Gives the path of a file or folder out of a Debian package, fetching it when the cache does not have it.
  * @throws FetchError
  */
 export async function packagedFile(file: PackagedFile, options: AptOptions): Promise<string> {

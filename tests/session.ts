@@ -1,0 +1,127 @@
+/** The xenolith command in a process of its own, driven as a user or a pipeline drives it. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const COMMAND = ["run", "-A", "--unstable-worker-options", "mod.ts"];
+
+export class Session implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #done: Promise<Finished>;
+  #stdout = "";
+  #stderr = "";
+  /** Where the next `expect` starts to look. */
+  #seen = 0;
+  #wake: () => void = () => {};
+  #ended = false;
+
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [...COMMAND, ...args],
+      cwd: ROOT,
+      env: { NO_COLOR: "1", ...environment },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#input = this.#child.stdin.getWriter();
+    const out = this.#collect(this.#child.stdout, (text) => this.#stdout += text);
+    const err = this.#collect(this.#child.stderr, (text) => this.#stderr += text);
+    this.#done = Promise.all([this.#child.status, out, err]).then(([{ code }]) => {
+      this.#ended = true;
+      this.#wake();
+      return { code, stdout: this.#stdout, stderr: this.#stderr };
+    });
+  }
+
+  async #collect(
+    stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+    take: (text: string) => void,
+  ): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      take(text);
+      this.#wake();
+    }
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  async send(text: string): Promise<void> {
+    await this.#input.write(new TextEncoder().encode(text));
+  }
+
+  async closeInput(): Promise<void> {
+    await this.#input.close();
+  }
+
+  /** Waits for a pattern in the console's output behind what was matched before. */
+  async expect(pattern: RegExp, seconds = 60): Promise<string> {
+    const deadline = performance.now() + seconds * 1000;
+    for (;;) {
+      const match = pattern.exec(this.#stdout.slice(this.#seen));
+      if (match !== null) {
+        this.#seen += match.index + match[0].length;
+        return match[0];
+      }
+      const left = deadline - performance.now();
+      if (left <= 0 || this.#ended) {
+        const why = this.#ended ? "the command ended" : `${seconds} s passed`;
+        const tail = JSON.stringify(this.#stdout.slice(-1500));
+        assert.fail(
+          `${why} without ${pattern}; the console's end: ${tail}; stderr: ${this.#stderr.slice(-1500)}`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Waits for the command's end. */
+  async finish(seconds = 60): Promise<Finished> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const fail = () =>
+        reject(new Error(`still running after ${seconds} s; console: ${this.#stdout.slice(-1500)}`));
+      timer = setTimeout(fail, seconds * 1000);
+    });
+    try {
+      return await Promise.race([this.#done, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended) this.#child.kill("SIGKILL");
+    await this.#done;
+    await this.#input.abort().catch(() => {}); // The pipe is gone with its process.
+  }
+}
+
+/** Runs the command to its end with all its input given at once. */
+export async function run(
+  args: readonly string[],
+  input = "",
+  environment: Readonly<Record<string, string>> = {},
+  seconds = 60,
+): Promise<Finished> {
+  await using session = new Session(args, environment);
+  if (input !== "") await session.send(input);
+  await session.closeInput();
+  return await session.finish(seconds);
+}
