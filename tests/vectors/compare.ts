@@ -1,0 +1,74 @@
+import type { Form } from "../../core/isa/mod.ts";
+import { Flag } from "../../core/cpu/mod.ts";
+import type { FormCase } from "./cases.ts";
+import type { Outcome } from "./format.ts";
+import { SHOWN_FLAGS } from "./machine.ts";
+
+const LETTERS: Readonly<Record<string, number>> = {
+  O: Flag.OF,
+  S: Flag.SF,
+  Z: Flag.ZF,
+  A: Flag.AF,
+  P: Flag.PF,
+  C: Flag.CF,
+};
+
+/** The flags whose value the description leaves open for this case. */
+export function undefinedFlags(form: Form, values: readonly bigint[]): number {
+  const rule = form.instruction.flags?.undefined;
+  if (!rule) return 0;
+  const size = form.operands[0]?.size ?? form.opSize;
+  const letters = typeof rule === "string" ? rule : rule({ size, values });
+  let mask = 0;
+  for (const letter of letters) mask |= LETTERS[letter] ?? 0;
+  return mask;
+}
+
+/** What differs between the recorded and our outcome, a line each; empty when they agree. */
+export function differences(one: FormCase, recorded: Outcome, ours: Outcome, openFlags: number): string[] {
+  const found: string[] = [];
+  const differ = (what: string, wanted: string | number | bigint, got: string | number | bigint) => {
+    if (wanted !== got) found.push(`${what}: recorded ${hex(wanted)}, ours ${hex(got)}`);
+  };
+  differ("vector", recorded.vector, ours.vector);
+  // Outside 64-bit mode the upper halves of registers have no defined value.
+  const width = one.bits === 32 ? 0xffffffffn : 0xffffffffffffffffn;
+  for (let i = 0; i < (one.bits === 32 ? 8 : 16); i++) {
+    differ(`gpr${i}`, recorded.gpr[i] & width, ours.gpr[i] & width);
+  }
+  differ("rip", BigInt(recorded.rip) & width, BigInt(ours.rip) & width);
+  const flags = SHOWN_FLAGS & ~(recorded.vector < 0 ? openFlags : 0);
+  differ("flags", recorded.rflags & flags, ours.rflags & flags);
+  differ("mxcsr", recorded.mxcsr, ours.mxcsr);
+  for (let i = 0; i < 16; i++) {
+    const at = i * 16;
+    differ(`xmm${i}`, text(recorded.xmm.subarray(at, at + 16)), text(ours.xmm.subarray(at, at + 16)));
+  }
+  if (recorded.vector === 13 || recorded.vector === 14 || recorded.vector === 12) {
+    differ("error code", recorded.error, ours.error);
+  }
+  if (recorded.vector === 14) differ("cr2", recorded.cr2 & width, ours.cr2 & width);
+  differ("memory", changes(recorded), changes(ours));
+  return found;
+}
+
+function changes(outcome: Outcome): string {
+  return outcome.memory.map(([offset, value]) => `${offset.toString(16)}=${value.toString(16)}`).join(" ");
+}
+
+function text(bytes: Uint8Array): string {
+  return [...bytes].reverse().map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function hex(value: string | number | bigint): string {
+  return typeof value === "string" ? value || "none" : value < 0 ? `${value}` : `0x${value.toString(16)}`;
+}
+
+/** One case as text, to see what went wrong. */
+export function describe(one: FormCase): string {
+  const code = [...one.code].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  const gpr = [...one.gpr].map((value, i) => `${i}:${value.toString(16)}`).join(" ");
+  return `${one.bits}-bit ${code} flags ${one.rflags.toString(16)} mxcsr ${
+    one.mxcsr.toString(16)
+  } gpr ${gpr}`;
+}
