@@ -3,12 +3,13 @@
  * own arithmetic cannot tell the result, or the exceptions that MXCSR collects.
  */
 import { i32, i32x4, i64, i64x2, v128 } from "../../wasm/mod.ts";
-import type { FuncRef, I32, ModuleBuilder, V128 } from "../../wasm/mod.ts";
+import type { FuncRef, ModuleBuilder, V128 } from "../../wasm/mod.ts";
 import { type BinaryFunction, defineArithmetic, type UnaryFunction } from "./arithmetic.ts";
-import { type CompareFunction, defineComparison, Relation } from "./compare.ts";
+import { type CompareFunction, defineComparison } from "./compare.ts";
 import { defineConversion } from "./convert.ts";
 import { defineCore, F32, F64, type Soft, widen } from "./core.ts";
 import { type EmittedFloatHelper, floatHelpers } from "./helpers.ts";
+import { predicateHolds, signallingPredicate } from "./predicates.ts";
 
 export { reciprocal, reciprocalSquareRoot } from "./approximation.ts";
 
@@ -43,19 +44,6 @@ function vectorUnary(soft: Soft, name: string, lanes: Lanes, fn: UnaryFunction):
   return soft.module.func(signature, (f, a, mxcsr) => {
     f.return(eachLane(lanes, (i) => f.call(fn, [lanes.get(a, i), mxcsr])));
   }) as unknown as FuncRef;
-}
-
-/** Bits of a Relation for which predicates 0 to 3 hold: EQ, LT, LE, UNORD. 4 to 7 are their negations. */
-const HOLDS = [Relation.equal, Relation.less, Relation.less | Relation.equal, Relation.unordered]
-  .reduce((table, bits, i) => table | bits << 4 * i, 0);
-/** Whether a comparison predicate is invalid for quiet NaNs too: LT, LE and their negations. */
-export const signallingPredicate = (predicate: I32): I32 =>
-  i32.and(i32.shr_u(0b01100110, i32.and(predicate, 7)), 1);
-/** 0 or 1: whether the predicate holds for the relation. */
-export function predicateHolds(predicate: I32, relation: I32): I32 {
-  const accepted = i32.shr_u(HOLDS, i32.shl(i32.and(predicate, 3), 2));
-  const holds = i32.ne(i32.and(i32.and(accepted, 7), relation), 0);
-  return i32.xor(holds, i32.and(i32.shr_u(predicate, 2), 1));
 }
 
 function vectorCompare(soft: Soft, name: string, lanes: Lanes, fn: CompareFunction): FuncRef {
