@@ -25,7 +25,7 @@ instruction("syscall", {
   },
 });
 instruction("sysret", {
-  encodings: ["0F 07 [cpl0]"],
+  encodings: ["0F 07 [op16] [op32] [op64] [cpl0]"],
   flow: "leave",
   flags: { writes: "OSZAPC" },
   feature: "syscall",
@@ -47,7 +47,7 @@ instruction("sysenter", {
   },
 });
 instruction("sysexit", {
-  encodings: ["0F 35 [cpl0]"],
+  encodings: ["0F 35 [op16] [op32] [op64] [cpl0]"],
   flow: "leave",
   feature: "sep",
   unrecorded: PRIVILEGED,

@@ -27,7 +27,7 @@ for (const [name, group, table] of [["sgdt", 0, "gdt"], ["sidt", 1, "idt"]] as c
 }
 for (const [name, group] of [["lgdt", 2], ["lidt", 3]] as const) {
   instruction(name, {
-    encodings: [`0F 01 /${group} Ms [cpl0]`],
+    encodings: [`0F 01 /${group} Ms [op16] [op32] [op64] [cpl0]`],
     access: ["r"],
     flow: "leave",
     unrecorded: PRIVILEGED,
