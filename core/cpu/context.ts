@@ -82,6 +82,11 @@ export const CONTEXT_FIELDS = {
   pagingLevels: "i32",
   /** Index of the current space among the context's TLBs. */
   space: "i32",
+  /** Where block counters lie: counter of the block at rec is at profile + rec / 8 (profiling modules only). */
+  profile: "i32",
+  /** The domain's frameInfo array and its code map for frames without code (layout.ts, code_cache.ts). */
+  frameInfo: "i32",
+  emptyMap: "i32",
   xmm: ["v128", 16],
   /** x87 room: eight 16-byte registers, then control words in FXSAVE's order. */
   x87: ["v128", 8],
@@ -104,6 +109,8 @@ export const CONTEXT_FIELDS = {
   gs: "segment",
   /** No segment: base 0, the whole address space. What DS, ES, CS and SS are in 64-bit mode and in flat code. */
   flat: "segment",
+  /** The same, for addresses based on rSP or rBP: a non-canonical one is #SS. */
+  flatStack: "segment",
   ldtr: "segment",
   tr: "segment",
   gdtBase: "i64",
@@ -130,14 +137,16 @@ export const CONTEXT_FIELDS = {
   apicBase: "i64",
   /** Data of a page-crossing or foreign access on its way. */
   bounce: ["v128", 4],
-  /** Where a bounced write goes: byte addresses of the two parts (second 0 when there is one) or the foreign frame. */
+  /** Where a bounced write goes: two parts, each a byte address, or an offset in a foreign frame (bits of bounceForeign). */
   bounceFirst: "i32",
   bounceSecond: "i32",
+  /** Bytes in all and in the first part. A CODE_WRITE leaves its address and size in bounceFirst and bounceSize. */
   bounceSize: "i32",
-  /** 0 local, 1 foreign */
-  bounceKind: "i32",
-  bounceMfn: "i64",
-  bounceAddress: "i64",
+  bounceSplit: "i32",
+  bounceForeign: "i32",
+  /** Frame of the last foreign translation. */
+  foreignMfn: "i64",
+  bounceMfns: ["i64", 2],
   /** Counters, one i64 each. */
   tlbMisses: "i64",
   walks: "i64",
@@ -179,7 +188,7 @@ export const Attribute = {
   UNUSABLE: 0x10000,
 } as const;
 
-export const SegmentNumber = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
+export const SegmentNumber = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, flat: 6, flatStack: 7 } as const;
 
 /** The engine's own bit of `kick`; every other bit belongs to the hypervisor and ends `run` with KICK. */
 export const KICK_ENGINE = 0x80000000 | 0;

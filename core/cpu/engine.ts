@@ -8,7 +8,6 @@ export interface EngineHooks {
   /**
    * A guest access to a frame that is not in this memory (a grant of another domain, a device).
    * Moves `size` (1 to 16) bytes between `offset` in frame `mfn` and the byte address `data` of this memory.
-   * `compareAndSwap`: `data` holds the new value, `data + 16` the expected one; the old value goes to `data + 16`.
    * @returns 0 when done; FOREIGN_FAULT to raise #PF (protection violation with a reserved bit); any other value leaves `run` with FOREIGN and
    *   the value in exitInfo
    */
@@ -17,7 +16,7 @@ export interface EngineHooks {
     mfn: number,
     offset: number,
     size: number,
-    kind: "read" | "write" | "compareAndSwap",
+    write: boolean,
     data: number,
   ): number;
 }
@@ -79,7 +78,7 @@ export class Engine {
 
   /**
    * Guest linear address to a byte address in memory; sets accessed and dirty bits as the CPU does.
-   * @returns -1: fault fields filled, nothing raised; -2: a foreign frame (its number in bounceMfn)
+   * @returns -1: fault fields filled, nothing raised; -2: a foreign frame (its number in foreignMfn)
    */
   translate(_ctx: number, _low: number, _high: number, _access: number): number {
     throw new Error("not yet");

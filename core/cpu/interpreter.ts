@@ -1,0 +1,169 @@
+/** Generates the interpreter: one wasm module with a handler for every form and way of addressing. */
+import { defineFloatHelpers } from "../isa/softfloat/mod.ts";
+import { defineIntegerHelpers } from "../isa/arithmetic.ts";
+import { type Form, forms, type HelperName, helpers } from "../isa/mod.ts";
+import type { FuncRef } from "../wasm/mod.ts";
+import { i32, i64 } from "../wasm/mod.ts";
+import { CTX } from "./context.ts";
+import { Internal } from "./exit.ts";
+import { Addressing, InterpreterMachine } from "./interpreter_machine.ts";
+import type { Helpers } from "./machine.ts";
+import { REC_DISP, REC_TARGET } from "./record.ts";
+import { Runtime, type RuntimeOptions } from "./runtime.ts";
+import { emitStraddle } from "./straddle.ts";
+
+/** Handlers are found at form * VARIANTS + variant. */
+export const VARIANTS = 8;
+/** Variant of a way of addressing when the flags that are written are dead; 0 to 2 are Addressing when they are not. */
+export const DEAD_FLAGS = 3;
+/** Variant of a LOCK form under the exclusive lock. */
+export const EXCLUSIVE = 6;
+
+/** Handlers that belong to no form, by their place after the forms' in `slots`. */
+export const Special = {
+  /** To another block: in the page, or outside. */
+  LINK: 0,
+  LINK_OUT: 1,
+  /** Ends a stepped instruction. */
+  STEPPED: 2,
+  /** Guards an instruction that straddles two pages. */
+  STRADDLE: 3,
+  /** Raises the exception in the record (bytes that are no instruction). */
+  RAISE: 4,
+} as const;
+const SPECIALS = 5;
+
+/** The generated handlers and what the decoder must know of them: made once, posted to workers. */
+export interface InterpreterImage {
+  readonly module: WebAssembly.Module;
+  /** Function table slots by form * VARIANTS + variant, 0 for none; then the special handlers'. */
+  readonly slots: Uint16Array;
+  /** First slot for regions. */
+  readonly regionSlot: number;
+  readonly bytes: number;
+  readonly checksTlb: boolean;
+  readonly profiles: boolean;
+}
+
+export type InterpreterOptions = Partial<RuntimeOptions>;
+
+/** Their flag results are often dead, and they run often. */
+const OFTEN_DEAD = new Set([
+  "add",
+  "sub",
+  "and",
+  "or",
+  "xor",
+  "inc",
+  "dec",
+  "neg",
+  "shl",
+  "shr",
+  "sar",
+  "imul",
+  "adc",
+  "sbb",
+]);
+
+export function emitHelpers(runtime: Runtime): Helpers {
+  const { m } = runtime;
+  const imports: Partial<Record<HelperName, FuncRef>> = {};
+  for (const name of ["random", "reciprocal", "reciprocalSquareRoot"] as const) {
+    const { params, result } = helpers[name];
+    imports[name] = m.importFunc("helpers", name, params, [result]) as unknown as FuncRef;
+  }
+  const made = { ...defineIntegerHelpers(m), ...defineFloatHelpers(m), ...imports } as Record<
+    HelperName,
+    FuncRef
+  >;
+  for (const name of Object.keys(helpers) as HelperName[]) {
+    if (!made[name]) throw new Error(`no helper ${name}`);
+  }
+  return made;
+}
+
+/** The ways of addressing that a form has handlers for. */
+export function addressings(form: Form): readonly number[] {
+  if (form.operands.some((operand) => operand.kind === "rel")) {
+    return [Addressing.IN_PAGE, Addressing.OUT_OF_PAGE];
+  }
+  if (!form.operands.some((operand) => operand.kind === "mem" && operand.from === "modrm")) return [0];
+  const { flags, operands } = form.encoding;
+  const only = flags.has("rare") || !form.modes.includes(64) ||
+    operands.some((operand) => operand.place === "offset");
+  return only ? [Addressing.GENERIC] : [Addressing.BASE, Addressing.INDEX, Addressing.GENERIC];
+}
+
+/** Generates everything: some hundred milliseconds. */
+export function buildInterpreter(options: InterpreterOptions = {}): InterpreterImage {
+  const { bytes, slots, regionSlot, runtime } = emitInterpreter(options);
+  return {
+    module: new WebAssembly.Module(bytes),
+    slots,
+    regionSlot,
+    bytes: bytes.length,
+    checksTlb: runtime.options.checkTlb,
+    profiles: runtime.options.profile,
+  };
+}
+
+/** The module's bytes, which a cache may keep. */
+export function emitInterpreter(options: InterpreterOptions = {}) {
+  const runtime = new Runtime({ checkTlb: false, profile: false, ...options });
+  const helperRefs = emitHelpers(runtime);
+  const all = forms();
+  const slots = new Uint16Array(all.length * VARIANTS + SPECIALS);
+  for (const form of all) {
+    const emit = (variant: number, addressing: number, deadFlags: boolean, exclusive: boolean) => {
+      slots[form.number * VARIANTS + variant] = runtime.handler(form.id, (f, ctx, rec, left) => {
+        const which = { addressing, deadFlags, exclusive };
+        new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which).emitHandler(form);
+      });
+    };
+    const writesFlags = form.instruction.flags?.writes !== undefined;
+    for (const addressing of addressings(form)) {
+      emit(addressing, addressing, false, false);
+      if (writesFlags && !form.lock && OFTEN_DEAD.has(form.instruction.name)) {
+        emit(DEAD_FLAGS + addressing, addressing, true, false);
+      }
+    }
+    if (form.lock) emit(EXCLUSIVE, Addressing.GENERIC, false, true);
+  }
+  const special = (which: number, slot: number) => slots[all.length * VARIANTS + which] = slot;
+  special(Special.LINK, emitLink(runtime, true));
+  special(Special.LINK_OUT, emitLink(runtime, false));
+  special(
+    Special.STEPPED,
+    runtime.handler("stepped", (f, ctx, rec, left) => {
+      f.returnCall(runtime.exit, [ctx, rec, left, i32.const(Internal.STEPPED)]);
+    }),
+  );
+  special(Special.STRADDLE, emitStraddle(runtime));
+  special(
+    Special.RAISE,
+    runtime.handler("undefined", (f, ctx, rec, left) => {
+      const vector = f.let(i32.load(rec, REC_DISP));
+      const isGeneral = i32.eq(vector, 13);
+      f.returnCall(runtime.raise, [ctx, rec, left, vector, i32.const(0), isGeneral]);
+    }),
+  );
+  const regionSlot = runtime.handlerCount + 1;
+  return { bytes: runtime.finish(), slots, regionSlot, runtime };
+}
+
+/** A block's end that is no instruction: on to the next block. */
+function emitLink(runtime: Runtime, inPage: boolean): number {
+  return runtime.handler(inPage ? "link" : "link out", (f, ctx, rec, left) => {
+    const linear = () => i64.add(i64.load(ctx, CTX.codePage), i64.load32_s(rec, REC_DISP));
+    if (!inPage) {
+      const wide = f.let(linear());
+      const long = i32.eq(i32.load(ctx, CTX.mode), 64);
+      return runtime.lookUp(f, ctx, f.let(i64.select(long, wide, i64.and(wide, 0xffffffffn))), left);
+    }
+    const next = f.let(i32.load(i32.load(rec, REC_TARGET)));
+    f.if(i32.eqz(next), () => {
+      f.returnCall(runtime.leaveAt, [ctx, linear(), left, i32.const(Internal.NEED_CODE)]);
+    });
+    runtime.enterBlock(f, ctx, next, left);
+  });
+}

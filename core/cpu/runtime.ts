@@ -1,0 +1,321 @@
+/**
+ * The part of the generated module that every handler uses: memory, table, ways out, jumps, slow accesses.
+ *
+ * A handler is `(ctx, rec, left) -> reason`. It ends by a tail call to the next record's handler, or by leaving. `left` counts the
+ * instructions that the budget still allows after the current block; what a block did not run is given back on the way out.
+ */
+import {
+  f64,
+  type FuncRef,
+  type FunctionBuilder,
+  type FuncType,
+  type I32,
+  i32,
+  type I64,
+  i64,
+  ModuleBuilder,
+  type TableRef,
+} from "../wasm/mod.ts";
+import { type AccessFunctions, emitAccess } from "./access.ts";
+import { type BulkFunctions, emitBulk } from "./bulk.ts";
+import {
+  CTX,
+  KICK_ENGINE,
+  SEGMENT_ATTRIBUTES,
+  SEGMENT_BASE,
+  SEGMENT_LIMIT,
+  TLB_CODE,
+  TLB_EXECUTE,
+} from "./context.ts";
+import { ExitReason, Internal, Vector } from "./exit.ts";
+import { emitFlagFunctions, type FlagFunctions } from "./flags.ts";
+import { emitTranslate, EXECUTE, isCanonical, tlbEntry, type Translate } from "./paging.ts";
+import { REC_BACK, REC_LENGTH, REC_OFFSET, REC_SLOT } from "./record.ts";
+
+export type HandlerParams = readonly ["i32", "i32", "i32"];
+export type HandlerResults = readonly ["i32"];
+export type HandlerBuilder = FunctionBuilder<HandlerParams, HandlerResults>;
+export type HandlerRef = FuncRef<HandlerParams, HandlerResults>;
+
+export interface RuntimeOptions {
+  /** Walk the page tables on every TLB hit and compare. */
+  checkTlb: boolean;
+  /** Count the entries into each block (see PROFILE in code_cache.ts). */
+  profile: boolean;
+}
+
+/** Slots that regions get, after the handlers. */
+export const REGION_SLOTS = 4096;
+
+export class Runtime {
+  readonly m = new ModuleBuilder("cpu");
+  readonly signature: FuncType<HandlerParams, HandlerResults>;
+  readonly translate: Translate;
+  readonly access: AccessFunctions;
+  readonly bulk: BulkFunctions;
+  readonly flags: FlagFunctions;
+  /** (ctx, rec, left, reason) */
+  readonly exit: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;
+  /** (ctx, rec, left): leaves for the reason in `pending` */
+  readonly pendingExit: HandlerRef;
+  /** (ctx, rec, left, vector, errorCode, hasError) */
+  readonly raise: FuncRef<readonly ["i32", "i32", "i32", "i32", "i32", "i32"], HandlerResults>;
+  /** (ctx, linear address, left, reason): leaves between instructions */
+  readonly leaveAt: FuncRef<readonly ["i32", "i64", "i32", "i32"], HandlerResults>;
+  /** (ctx, rec, left): the block that `rec` heads may not start */
+  readonly blocked: HandlerRef;
+  /** (ctx, linear address, left): goes on at a page whose execute translation is missing */
+  readonly jumpMiss: FuncRef<readonly ["i32", "i64", "i32"], HandlerResults>;
+  /** (ctx, segment offset, effective address, size | flags): linear address, or -1 with a fault pending */
+  readonly segmented: FuncRef<readonly ["i32", "i32", "i64", "i32"], readonly ["i64"]>;
+  /** (ctx, va, access, address): compares a TLB hit with a walk */
+  readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
+  readonly #handlers: HandlerRef[] = [];
+  #table: TableRef | undefined;
+
+  constructor(readonly options: RuntimeOptions) {
+    const m = this.m;
+    m.importMemory("cpu", "memory", { initial: 1, maximum: 65536, shared: true });
+    const foreign = m.importFunc("cpu", "foreign", ["i32", "f64", "i32", "i32", "i32", "i32"], ["i32"]);
+    this.signature = m.type(["i32", "i32", "i32"], ["i32"]);
+    this.translate = emitTranslate(m);
+    this.access = emitAccess(m, this.translate, foreign);
+    this.bulk = emitBulk(m);
+    this.flags = emitFlagFunctions(m);
+    this.exit = this.#emitExit();
+    this.pendingExit = m.func(
+      { name: "pendingExit", params: ["i32", "i32", "i32"], results: ["i32"] },
+      (f, ctx, rec, left) => f.returnCall(this.exit, [ctx, rec, left, i32.load(ctx, CTX.pending)]),
+    );
+    this.raise = m.func(
+      { name: "raise", params: ["i32", "i32", "i32", "i32", "i32", "i32"], results: ["i32"] },
+      (f, ctx, rec, left, vector, code, hasError) => {
+        f.drop(f.call(this.access.fault, [ctx, vector, code, hasError]));
+        f.returnCall(this.exit, [ctx, rec, left, i32.const(ExitReason.FAULT)]);
+      },
+    );
+    this.leaveAt = this.#emitLeaveAt();
+    this.blocked = this.#emitBlocked();
+    this.segmented = this.#emitSegmented();
+    const mismatch = m.importFunc("cpu", "tlbMismatch", ["i32", "f64", "i32", "i32", "i32"], []);
+    this.check = m.func(
+      { name: "checkTlb", params: ["i32", "i64", "i32", "i32"], results: [] },
+      (f, ctx, va, access, address) => {
+        const walked = f.let(f.call(this.translate, [ctx, va, i32.or(access, 4)]));
+        f.if(i32.ne(i32.and(walked, -4096), i32.and(address, -4096)), () => {
+          f.call(mismatch, [ctx, f64.convert_i64_u(va), access, address, walked]);
+        });
+      },
+    );
+    this.jumpMiss = m.declareFunc({ name: "jumpMiss", params: ["i32", "i64", "i32"], results: ["i32"] });
+  }
+
+  /** Defined once the table is there. */
+  get table(): TableRef {
+    this.#table ??= this.m.table({ initial: 0x4000, maximum: 0x10000 });
+    return this.#table;
+  }
+
+  /** Adds a handler; gives its slot. */
+  handler(name: string, body: (f: HandlerBuilder, ctx: I32, rec: I32, left: I32) => void): number {
+    const ref = this.m.func({ name, params: ["i32", "i32", "i32"], results: ["i32"] }, body);
+    this.#handlers.push(ref);
+    return this.#handlers.length;
+  }
+
+  get handlerCount(): number {
+    return this.#handlers.length;
+  }
+
+  /** Emits what is left and gives the module's bytes. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const { m } = this;
+    m.define(this.jumpMiss, (f, ctx, va, left) => {
+      const long = i32.eq(i32.load(ctx, CTX.mode), 64);
+      f.if(i32.and(long, i32.eqz(isCanonical(va))), () => {
+        f.drop(f.call(this.access.fault, [ctx, i32.const(Vector.GP), i32.const(0), i32.const(1)]));
+        f.returnCall(this.leaveAt, [ctx, va, left, i32.const(ExitReason.FAULT)]);
+      });
+      const page = f.let(f.call(this.translate, [ctx, va, i32.const(EXECUTE)]));
+      f.if(i32.eq(page, -1), () => f.returnCall(this.leaveAt, [ctx, va, left, i32.load(ctx, CTX.pending)]));
+      // Code in foreign frames is not run.
+      f.if(i32.eq(page, -2), () => {
+        f.do(i64.store(ctx, va, CTX.faultAddress));
+        const user = i32.shl(i32.eq(i32.load(ctx, CTX.cpl), 3), 2);
+        f.drop(f.call(this.access.fault, [ctx, i32.const(Vector.PF), i32.or(user, 0x19), i32.const(1)]));
+        f.returnCall(this.leaveAt, [ctx, va, left, i32.const(ExitReason.FAULT)]);
+      });
+      this.lookUp(f, ctx, va, left, false);
+    });
+    const run = m.func({ name: "run", params: ["i32", "i32"], results: ["i32"] }, (f, ctx, left) => {
+      const va = f.let(i64.add(i64.load(ctx, CTX.rip), i64.load(ctx, CTX.cs + SEGMENT_BASE)));
+      const long = i32.eq(i32.load(ctx, CTX.mode), 64);
+      this.lookUp(f, ctx, f.let(i64.select(long, va, i64.and(va, 0xffffffffn))), left);
+    });
+    const enter = m.func(
+      { name: "enter", params: ["i32", "i32", "i32"], results: ["i32"] },
+      (f, ctx, rec, left) => {
+        this.dispatch(f, ctx, rec, left);
+      },
+    );
+    const translate = m.func(
+      { name: "translate32", params: ["i32", "i32", "i32", "i32"], results: ["i32"] },
+      (f, ctx, low, high, access) => {
+        const va = f.let(
+          i64.or(i64.extend_i32_u(low), i64.shl(i64.extend_i32_u(high), 32n)),
+        );
+        const long = i32.eq(i32.load(ctx, CTX.mode), 64);
+        f.if(i32.and(long, i32.eqz(isCanonical(va))), () => {
+          f.returnCall(this.access.fault, [ctx, i32.const(Vector.GP), i32.const(0), i32.const(1)]);
+        });
+        const page = f.let(f.call(this.translate, [ctx, va, access]));
+        f.if(i32.and(page, 0xfff), () => f.return(page));
+        f.return(i32.or(page, i32.and(low, 0xfff)));
+      },
+    );
+    m.elem(this.table, 1, this.#handlers);
+    m.export("run", run);
+    m.export("enter", enter);
+    m.export("translate", translate);
+    m.export("table", this.table);
+    return m.toBytes();
+  }
+
+  #emitExit() {
+    return this.m.func({ name: "exit", params: ["i32", "i32", "i32", "i32"], results: ["i32"] }, (
+      f,
+      ctx,
+      rec,
+      left,
+      reason,
+    ) => {
+      const at = i64.add(i64.load(ctx, CTX.codePage), i64.load16_u(rec, REC_OFFSET));
+      const rip = f.let(i64.sub(at, i64.load(ctx, CTX.cs + SEGMENT_BASE)));
+      const long = f.let(i32.eq(i32.load(ctx, CTX.mode), 64));
+      const mask = f.let(i64.select(long, i64.const(-1), i64.const(0xffffffffn)));
+      f.do(i64.store(ctx, i64.and(rip, mask), CTX.rip));
+      f.do(i64.store(ctx, i64.and(i64.add(rip, i64.load8_u(rec, REC_LENGTH)), mask), CTX.nextRip));
+      f.do(i32.store(ctx, i32.add(left, i32.load8_u(rec, REC_BACK)), CTX.left));
+      f.do(i32.store(ctx, reason, CTX.exitReason));
+      f.return(reason);
+    });
+  }
+
+  #emitLeaveAt() {
+    return this.m.func({ name: "leaveAt", params: ["i32", "i64", "i32", "i32"], results: ["i32"] }, (
+      f,
+      ctx,
+      va,
+      left,
+      reason,
+    ) => {
+      const rip = f.let(i64.sub(va, i64.load(ctx, CTX.cs + SEGMENT_BASE)));
+      const long = i32.eq(i32.load(ctx, CTX.mode), 64);
+      f.do(i64.store(ctx, i64.select(long, rip, i64.and(rip, 0xffffffffn)), CTX.rip));
+      f.do(i32.store(ctx, left, CTX.left));
+      f.do(i32.store(ctx, reason, CTX.exitReason));
+      f.return(reason);
+    });
+  }
+
+  #emitBlocked() {
+    return this.m.func({ name: "blocked", params: ["i32", "i32", "i32"], results: ["i32"] }, (
+      f,
+      ctx,
+      rec,
+      left,
+    ) => {
+      const kicked = i32.load(ctx, CTX.kick);
+      const reason = i32.select(kicked, i32.const(ExitReason.KICK), i32.const(ExitReason.BUDGET));
+      f.returnCall(this.exit, [ctx, rec, left, reason]);
+    });
+  }
+
+  /** Protected-mode segment checks (AMD64 APM volume 2, section 4.12): presence, rights, limit; then base + address. */
+  #emitSegmented() {
+    return this.m.func({ name: "segmented", params: ["i32", "i32", "i64", "i32"], results: ["i64"] }, (
+      f,
+      ctx,
+      offset,
+      address,
+      info,
+    ) => {
+      const segment = f.let(i32.add(i32.add(ctx, CTX.es), offset));
+      const base = f.let(i64.load(segment, SEGMENT_BASE));
+      f.if(i32.eq(i32.load(ctx, CTX.mode), 64), () => {
+        // Only FS and GS have a base in 64-bit mode.
+        f.return(i64.add(address, i64.select(i32.ge_u(offset, 96), base, i64.const(0))));
+      });
+      const bad = () => {
+        const stack = i32.or(i32.eq(offset, 48), i32.ne(i32.and(info, 0x100), 0));
+        const vector = i32.select(stack, i32.const(Vector.SS), i32.const(Vector.GP));
+        f.drop(f.call(this.access.fault, [ctx, vector, i32.const(0), i32.const(1)]));
+        f.return(i64.const(-1));
+      };
+      const attributes = f.let(i32.load(segment, SEGMENT_ATTRIBUTES));
+      f.if(i32.and(attributes, 0x10000), bad);
+      const code = f.let(i32.and(attributes, 8));
+      const rightBit = i32.and(attributes, 2);
+      f.if(i32.and(info, WRITE_ACCESS), () => f.if(i32.or(code, i32.eqz(rightBit)), bad), () => {
+        f.if(i32.and(i32.shr_u(code, 3), i32.eqz(rightBit)), bad);
+      });
+      const size = f.let(i64.extend_i32_u(i32.and(info, 0xff)));
+      const last = f.let(i64.sub(i64.add(address, size), 1n));
+      const limit = f.let(i64.load32_u(segment, SEGMENT_LIMIT));
+      f.if(i32.eq(i32.and(attributes, 0xc), 4), () => {
+        const top = i64.select(i32.and(attributes, 0x4000), i64.const(0xffffffffn), i64.const(0xffffn));
+        f.if(i32.or(i64.le_u(address, limit), i64.gt_u(last, top)), bad);
+      }, () => f.if(i64.gt_u(last, limit), bad));
+      f.return(i64.and(i64.add(base, address), 0xffffffffn));
+    });
+  }
+
+  // Pieces of handlers
+
+  /** Runs the handler of `rec`. */
+  dispatch(f: HandlerBuilder, ctx: I32, rec: I32, left: I32): void {
+    f.returnCallIndirect(this.table, this.signature, [ctx, rec, left], i32.load(rec, REC_SLOT));
+  }
+
+  /** Starts the block that `rec` heads: takes its length from `left`, looks at the budget and at kick. */
+  enterBlock(f: HandlerBuilder, ctx: I32, rec: I32, left: I32): void {
+    const after = f.let(i32.sub(left, i32.load8_u(rec, REC_BACK)));
+    f.if(
+      i32.or(i32.shr_u(after, 31), i32.load(ctx, CTX.kick)),
+      () => f.returnCall(this.blocked, [ctx, rec, after]),
+    );
+    if (this.options.profile) {
+      const counter = f.let(i32.add(i32.load(ctx, CTX.profile), i32.shr_u(rec, 3)));
+      f.do(i32.store(counter, i32.add(i32.load(counter), 1)));
+    }
+    this.dispatch(f, ctx, rec, after);
+  }
+
+  /** Goes on at a linear address, through the execute TLB. */
+  lookUp(f: HandlerBuilder | FunctionBuilder, ctx: I32, va: I64, left: I32, mayMiss = true): void {
+    const h = f as HandlerBuilder;
+    const entry = h.let(tlbEntry(ctx, va));
+    const page = h.let(i64.and(va, -4096n));
+    if (mayMiss) {
+      h.if(
+        i64.ne(i64.load(entry, TLB_EXECUTE), page),
+        () => h.returnCall(this.jumpMiss, [ctx, va, left]),
+      );
+    }
+    const low = h.let(i32.wrap_i64(va));
+    const chunk = i32.load(i32.add(i32.load(entry, TLB_CODE), i32.and(i32.shr_u(low, 4), 0xfc)));
+    const rec = h.let(i32.load(i32.add(chunk, i32.shl(i32.and(low, 63), 2))));
+    h.if(
+      i32.eqz(rec),
+      () => h.returnCall(this.leaveAt, [ctx, va, left, i32.const(Internal.NEED_CODE)]),
+    );
+    h.do(i64.store(ctx, page, CTX.codePage));
+    this.enterBlock(h, ctx, rec, left);
+  }
+}
+
+/** Flag of `segmented`'s last parameter. */
+export const WRITE_ACCESS = 0x400;
+
+/** Bits of kick that end `run`. */
+export const KICK_OTHERS = ~KICK_ENGINE;
