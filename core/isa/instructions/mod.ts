@@ -22,3 +22,8 @@ import "./sse_logic.ts";
 import "./sse_integer.ts";
 import "./sse_shift.ts";
 import "./sse_shuffle.ts";
+import "./sse_arithmetic.ts";
+import "./sse_compare.ts";
+import "./sse_convert.ts";
+import "./sse_control.ts";
+import "./fxsave.ts";
