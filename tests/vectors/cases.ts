@@ -1,6 +1,6 @@
 import type { Form } from "../../core/isa/forms.ts";
 import { type Addressing, encodeForm, patchDisplacement, patchOffset } from "./encode.ts";
-import { CANONICAL_WORDS, type Case, CODE, DATA, DATA_BYTES, LOW } from "./format.ts";
+import { type Bits, CANONICAL_WORDS, type Case, CODE, DATA, DATA_BYTES, LOW, SMALL_WORDS } from "./format.ts";
 import { Random } from "./random.ts";
 
 export const CASES_PER_FORM = 110;
@@ -16,35 +16,31 @@ export interface FormCase extends Case {
 /** Why a form cannot be recorded at user level on a 64-bit system; undefined where it can. */
 export function notRecorded(form: Form): string | undefined {
   if (form.instruction.unrecorded) return form.instruction.unrecorded;
-  if (!form.modes.includes(64) && !form.modes.includes(32)) return "16-bit code only";
-  if (form.stackSize === 2) return "16-bit stack segment";
-  if (form.mode === 16) return "16-bit code only";
   if (form.operands.some((one) => one.spec.place === "far")) return "far transfer";
-  if (form.instruction.flow === "leave" && form.instruction.unrecorded === undefined) return undefined;
+  if (recordedBits(form).length === 0) return "stack and code of different widths";
   return undefined;
 }
 
-/** The modes of a form that are recorded. */
-export function recordedBits(form: Form): (32 | 64)[] {
-  const bits: (32 | 64)[] = [];
-  if (form.modes.includes(64) && form.addrSize !== 2) bits.push(64);
-  // A form that 64-bit code has too is the same handler; a few cases in 32-bit code show the decoder's part.
-  if (form.modes.includes(32)) bits.push(32);
-  return bits;
+/** The modes of a form that are recorded: 16-bit code has a 16-bit stack segment, 32-bit code a 32-bit one. */
+export function recordedBits(form: Form): Bits[] {
+  const stacks: Record<Bits, number> = { 64: 8, 32: 4, 16: 2 };
+  return ([64, 32, 16] as const).filter((bits) =>
+    form.modes.includes(bits) && (form.stackSize === 0 || form.stackSize === stacks[bits])
+  );
 }
 
-/** How many cases of a form are made in a mode. */
-export function caseCount(form: Form, bits: 32 | 64): number {
-  return bits === 64 ? CASES_PER_FORM : form.modes.includes(64) ? 20 : CASES_PER_FORM;
+/** How many cases of a form are made in a mode: a form that a wider mode has too is the same handler, a few show the decoder's part. */
+export function caseCount(form: Form, bits: Bits): number {
+  return recordedBits(form)[0] === bits ? CASES_PER_FORM : 20;
 }
 
 /** The cases of one form in one mode; the same each time. */
-export function* casesOf(form: Form, bits: 32 | 64): Generator<FormCase> {
+export function* casesOf(form: Form, bits: Bits): Generator<FormCase> {
   const count = caseCount(form, bits);
   for (let i = 0; i < count; i++) yield makeCase(form, bits, new Random(`${form.id}|${bits}|${i}`));
 }
 
-function makeCase(form: Form, bits: 32 | 64, random: Random): FormCase {
+function makeCase(form: Form, bits: Bits, random: Random): FormCase {
   const { code, addressing, registers, immediates } = encodeForm(form, bits, random);
   const gpr = new BigUint64Array(16);
   for (let i = 0; i < 16; i++) gpr[i] = randomInteger(random);
@@ -53,14 +49,14 @@ function makeCase(form: Form, bits: 32 | 64, random: Random): FormCase {
   const codeOffset = 0x800 + random.below(0x400);
   const gsBase = 0x4000000 + random.below(0x1000);
 
+  const data = (form.addrSize || bits >> 3) === 2 ? LOW : DATA;
   if (/^(div|idiv)$/.test(name)) quietDivide(gpr, form, random);
-  if (form.instruction.stack) gpr[4] = BigInt(DATA + stackOffset(random));
-  if (name === "leave" || name === "enter") gpr[5] = BigInt(DATA + 0x800 + random.below(0x1000));
+  if (form.instruction.stack) gpr[4] = stackValue(stackOffset(random), bits, random);
+  if (name === "leave" || name === "enter") gpr[5] = stackValue(0x800 + random.below(0x1000), bits, random);
   if (name === "xlatb") {
     gpr[0] = gpr[0] & ~0xffn | BigInt(random.below(256));
-    gpr[3] = narrowed((form.addrSize === 2 ? LOW : DATA) + 0x100 + random.below(0x1000), form, bits, random);
+    gpr[3] = narrowed(data + 0x100 + random.below(0x1000), form, bits, random);
   }
-  const data = form.addrSize === 2 ? LOW : DATA;
   const source = form.operands.some((one) => one.from === "source");
   const destination = form.operands.some((one) => one.from === "destination") || name === "maskmovdqu";
   if (source) gpr[6] = narrowed(data + targetOffset(form, 8, random), form, bits, random);
@@ -70,7 +66,7 @@ function makeCase(form: Form, bits: 32 | 64, random: Random): FormCase {
   }
   let address: number | undefined;
   if (addressing && form.encoding.operands.some((one) => one.place === "offset")) {
-    address = DATA + targetOffset(form, operandBytes(form), random);
+    address = data + targetOffset(form, operandBytes(form), random);
     patchOffset(code, addressing.addrSize, address);
   } else if (addressing) {
     const wanted = DATA + targetOffset(form, operandBytes(form), random);
@@ -78,18 +74,22 @@ function makeCase(form: Form, bits: 32 | 64, random: Random): FormCase {
   }
   // A register bit offset reaches beyond the operand: keep it within the data pages (or just outside).
   if (/^bt[src]?$/.test(name) && addressing) limitBitOffset(form, registers, gpr, addressing, random);
-  if (form.instruction.flow === "jump" || form.instruction.flow === "call") limitTarget(form, registers, gpr);
+  if (form.instruction.flow === "jump" || form.instruction.flow === "call") {
+    limitTarget(form, registers, gpr, bits);
+  }
 
   const transfers = /^(jump|call|return)$/.test(form.instruction.flow ?? "") && !random.chance(10);
+  const small = name === "ldmxcsr" || name.startsWith("fxrstor") || (transfers && bits === 16);
+  const content = small && !random.chance(15) ? SMALL_WORDS : transfers ? CANONICAL_WORDS : 0;
   const status = random.u32() & 0x8d5;
   const direction = random.chance(form.instruction.repeat || source || destination ? 40 : 10) ? 0x400 : 0;
   return {
-    gpr: bits === 32 ? gpr.map((value, i) => i < 8 ? value & 0xffffffffn : value) : gpr,
+    gpr: bits < 64 ? gpr.map((value, i) => i < 8 ? value & 0xffffffffn : value) : gpr,
     xmm: randomVectors(random),
     rflags: 0x202 | status | direction,
     gsBase,
     mxcsr: randomMxcsr(random),
-    seed: (random.u32() & 0xffff) | (transfers ? CANONICAL_WORDS : 0),
+    seed: (random.u32() & 0xffff) | content,
     codeOffset,
     bits,
     code,
@@ -128,9 +128,14 @@ function randomInteger(random: Random): bigint {
   return random.u64();
 }
 
+/** A stack address; a 16-bit stack lies in the low data pages and leaves the upper half of ESP alone. */
+function stackValue(offset: number, bits: Bits, random: Random): bigint {
+  return bits === 16 ? BigInt(LOW + offset) | BigInt(random.u32() & 0x7fff0000) : BigInt(DATA + offset);
+}
+
 /** An address or count at the form's address size: above it the register holds anything. */
 function narrowed(value: number, form: Form, bits: number, random: Random): bigint {
-  const size = form.addrSize || (bits === 64 ? 8 : 4);
+  const size = form.addrSize || (bits >> 3);
   return BigInt(value) | (size === 8 ? 0n : random.u64() << BigInt(8 * size) & (1n << 64n) - 1n);
 }
 
@@ -184,7 +189,7 @@ function solve(
   wanted: number,
   gsBase: number,
   codeOffset: number,
-  bits: 32 | 64,
+  bits: Bits,
   random: Random,
 ): number {
   const segment = a.gs && bits === 64 ? gsBase : 0;
@@ -249,8 +254,8 @@ function limitBitOffset(
 }
 
 /** Computed jumps stay in the lower half, where addresses are canonical. */
-function limitTarget(form: Form, registers: number[], gpr: BigUint64Array): void {
-  if (form.operands[0]?.kind === "reg") gpr[registers[0]] &= 0x7fffffffffffn;
+function limitTarget(form: Form, registers: number[], gpr: BigUint64Array, bits: Bits): void {
+  if (form.operands[0]?.kind === "reg") gpr[registers[0]] &= bits === 16 ? 0xffffn : 0x7fffffffffffn;
 }
 
 const FLOATS = [

@@ -32,8 +32,8 @@ export function differences(one: FormCase, recorded: Outcome, ours: Outcome, ope
   };
   differ("vector", recorded.vector, ours.vector);
   // Outside 64-bit mode the upper halves of registers have no defined value.
-  const width = one.bits === 32 ? 0xffffffffn : 0xffffffffffffffffn;
-  for (let i = 0; i < (one.bits === 32 ? 8 : 16); i++) {
+  const width = one.bits < 64 ? 0xffffffffn : 0xffffffffffffffffn;
+  for (let i = 0; i < (one.bits < 64 ? 8 : 16); i++) {
     differ(`gpr${i}`, recorded.gpr[i] & width, ours.gpr[i] & width);
   }
   differ("rip", BigInt(recorded.rip) & width, BigInt(ours.rip) & width);

@@ -1,4 +1,5 @@
 import type { Form } from "../../core/isa/forms.ts";
+import type { Bits } from "./format.ts";
 import type { Random } from "./random.ts";
 
 /** How a case addresses memory: registers by number (-1: none), or RIP-relative. */
@@ -24,7 +25,7 @@ export interface Encoded {
 }
 
 /** Builds one machine encoding of a form with random registers, addressing and immediates. Throws where it cannot be written in `bits`. */
-export function encodeForm(form: Form, bits: 32 | 64, random: Random): Encoded {
+export function encodeForm(form: Form, bits: Bits, random: Random): Encoded {
   const { encoding } = form;
   const wide = bits === 64;
   const registers: number[] = form.operands.map(() => -1);
@@ -36,11 +37,11 @@ export function encodeForm(form: Form, bits: 32 | 64, random: Random): Encoded {
   let opcode = encoding.opcode;
   let tail: number[] = [];
   let addressing: Addressing | undefined;
-  const addrSize = form.addrSize ||
-    (wide ? (form.memory && random.chance(8) ? 4 : 8) : (form.memory && random.chance(10) ? 2 : 4));
+  const addrSize = form.addrSize || otherAddressSize(form, bits, random);
 
   const opSize = form.opSize;
-  const prefix66 = encoding.sizing !== "ignored" && opSize === 2;
+  const prefix66 = encoding.sizing !== "ignored" && opSize !== 0 &&
+    (bits === 16 ? opSize === 4 : opSize === 2);
   if (wide && opSize === 8 && (encoding.sizing === "normal" || encoding.sizing === "ignored")) rex |= 8;
 
   const byteRegister = (number: number, size: number): number => {
@@ -136,14 +137,14 @@ export function encodeForm(form: Form, bits: 32 | 64, random: Random): Encoded {
 
   const bytes: number[] = [];
   if (addressing?.gs) bytes.push(0x65);
-  if (addrSize !== (wide ? 8 : 4)) bytes.push(0x67);
+  if (addrSize !== bits >> 3) bytes.push(0x67);
   if (prefix66) bytes.push(0x66);
   if (form.lock && !encoding.flags.has("lock")) bytes.push(0xf0);
   if (form.rep === "rep") bytes.push(0xf3);
   if (form.rep === "repne") bytes.push(0xf2);
   if (encoding.prefix !== "" && encoding.prefix !== "NP") bytes.push(parseInt(encoding.prefix, 16));
   if (rex || forceRex) {
-    if (!wide) throw new Error(`${form.id}: REX in 32-bit code`);
+    if (!wide) throw new Error(`${form.id}: REX in ${bits}-bit code`);
     bytes.push(0x40 | rex);
   }
   if (encoding.map > 0) bytes.push(0x0f);
@@ -153,6 +154,13 @@ export function encodeForm(form: Form, bits: 32 | 64, random: Random): Encoded {
   if (modrm >= 0) bytes.push(modrm);
   bytes.push(...tail, ...immediate);
   return { code: Uint8Array.from(bytes), addressing, registers, immediates };
+}
+
+/** The mode's own address size, or now and then the other one. */
+function otherAddressSize(form: Form, bits: Bits, random: Random): number {
+  const usual = bits >> 3;
+  if (!form.memory || !random.chance(10)) return usual;
+  return usual === 4 ? 2 : 4;
 }
 
 /** Where in `code` the displacement of an absolute or RIP-relative or based address stands, so that it can be set: it is found by its marker. */

@@ -10,6 +10,14 @@ export const CODE = 0x20000000;
 /** Two pages; behind them nothing can be executed. */
 export const CODE_BYTES = 2 * 4096;
 
+/** Width of the code: 64-bit, 32-bit, or 16-bit with a 16-bit stack segment. */
+export type Bits = 16 | 32 | 64;
+
+/** RIP of a case's instruction: 16-bit code lies in a segment whose base is CODE. */
+export function startRip(one: Case): number {
+  return one.bits === 16 ? one.codeOffset : CODE + one.codeOffset;
+}
+
 export interface Case {
   /** In encoding order, unsigned. */
   readonly gpr: BigUint64Array;
@@ -21,7 +29,7 @@ export interface Case {
   /** Of the data pages, see `fill`. */
   readonly seed: number;
   readonly codeOffset: number;
-  readonly bits: 32 | 64;
+  readonly bits: Bits;
   readonly code: Uint8Array;
 }
 
@@ -45,6 +53,8 @@ const OUTCOME_BYTES = 16 * 8 + 256 + 24 + 16;
 
 /** In a seed: every aligned quadword of the data pages is a canonical address. */
 export const CANONICAL_WORDS = 0x10000;
+/** In a seed: every aligned doubleword is below 65536 (a valid MXCSR, an offset in a 16-bit segment). */
+export const SMALL_WORDS = 0x20000;
 
 /** What the data pages hold at the start of a case: xorshift32. */
 export function fill(seed: number, into: Uint8Array): void {
@@ -55,6 +65,7 @@ export function fill(seed: number, into: Uint8Array): void {
     x ^= x >>> 17;
     x ^= x << 5;
     words[i] = (seed & CANONICAL_WORDS) !== 0 && (i & 1) === 1 ? x & 0x7fff : x;
+    if (seed & SMALL_WORDS) words[i] &= 0xffff;
   }
 }
 

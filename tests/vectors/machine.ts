@@ -9,11 +9,12 @@ import {
   layoutDomain,
   SEGMENT_ATTRIBUTES,
   SEGMENT_BASE,
+  SEGMENT_LIMIT,
 } from "../../core/cpu/mod.ts";
 import type { EngineOptions } from "../../core/cpu/mod.ts";
 import { type Form, Reg } from "../../core/isa/mod.ts";
 import type { FormCase } from "./cases.ts";
-import { type Case, CODE, DATA, DATA_BYTES, fill, LOW, type Outcome } from "./format.ts";
+import { type Case, CODE, DATA, DATA_BYTES, fill, LOW, type Outcome, startRip } from "./format.ts";
 
 const PRESENT = 1, WRITABLE = 2, USER = 4;
 const NX = 0x80000000 | 0;
@@ -113,15 +114,25 @@ export class VectorMachine {
     this.#memory.set(one.xmm, ctx + CTX.xmm);
     view.setFlags(ctx, one.rflags);
     view.set(ctx, "mxcsr", one.mxcsr);
-    view.setBig(ctx, "rip", BigInt(CODE + one.codeOffset));
+    view.setBig(ctx, "rip", BigInt(startRip(one)));
     const long = one.bits === 64;
     view.data.setBigUint64(ctx + CTX.gs + SEGMENT_BASE, long ? BigInt(one.gsBase) : 0n, true);
-    if (view.get(ctx, "mode") !== one.bits) {
-      view.set(ctx, "mode", one.bits);
-      // CS: present, code, readable, DPL 3; L for 64-bit code, D for 32-bit code.
-      view.data.setInt32(ctx + CTX.cs + SEGMENT_ATTRIBUTES, long ? 0xa0fb : 0xc0fb, true);
-      engine.segmentsChanged(ctx);
+    if (view.get(ctx, "mode") === one.bits) return;
+    view.set(ctx, "mode", one.bits);
+    const segment = (at: number, attributes: number, limit: number, base: number) => {
+      view.data.setInt32(ctx + at + SEGMENT_ATTRIBUTES, attributes, true);
+      view.data.setInt32(ctx + at + SEGMENT_LIMIT, limit, true);
+      view.data.setBigUint64(ctx + at + SEGMENT_BASE, BigInt(base), true);
+    };
+    // Present, DPL 3; code: L for 64-bit code, D for 32-bit code; stack: B.
+    if (one.bits === 16) {
+      segment(CTX.cs, 0x00fb, 0xffff, CODE);
+      segment(CTX.ss, 0x00f3, 0xffff, 0);
+    } else {
+      segment(CTX.cs, long ? 0xa0fb : 0xc0fb, -1, 0);
+      segment(CTX.ss, 0xc0f3, -1, 0);
     }
+    engine.segmentsChanged(ctx);
   }
 
   #changes(): [number, number][] {

@@ -6,11 +6,11 @@
  * values, MXCSR where it changed, runs of changed memory, error code and CR2 of a fault.
  */
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type Case, CODE, encodeCase, type Outcome } from "./format.ts";
+import { type Bits, type Case, encodeCase, type Outcome, startRip } from "./format.ts";
 
 export interface Section {
   readonly form: string;
-  readonly bits: 32 | 64;
+  readonly bits: Bits;
   readonly count: number;
   readonly inputs: number;
   readonly bytes: Uint8Array;
@@ -100,7 +100,7 @@ function write(to: Writer, one: Case, out: Outcome): void {
   const mxcsr = out.mxcsr !== one.mxcsr;
   to.u8((out.vector + 1) | (mxcsr ? MXCSR_CHANGED : 0));
   if (mxcsr) to.u16(out.mxcsr);
-  const rip = BigInt.asUintN(64, BigInt(out.rip) - BigInt(CODE + one.codeOffset));
+  const rip = BigInt.asUintN(64, BigInt(out.rip) - BigInt(startRip(one)));
   if (rip < 0xffn) to.u8(Number(rip));
   else {
     to.u8(0xff);
@@ -136,7 +136,7 @@ function read(from: Reader, one: Case): Outcome {
   const mxcsr = status & MXCSR_CHANGED ? from.u16() : one.mxcsr;
   const short = from.u8();
   const distance = short === 0xff ? from.u64() : BigInt(short);
-  const rip = BigInt.asUintN(64, BigInt(CODE + one.codeOffset) + distance);
+  const rip = BigInt.asUintN(64, BigInt(startRip(one)) + distance);
   const rflags = from.u16();
   const gpr = one.gpr.slice();
   const mask = from.u16();
@@ -165,7 +165,7 @@ export class SectionWriter {
     this.#hash.add(one);
     this.#count++;
   }
-  finish(form: string, bits: 32 | 64): Section {
+  finish(form: string, bits: Bits): Section {
     return { form, bits, count: this.#count, inputs: this.#hash.value, bytes: this.#to.take() };
   }
 }
@@ -201,7 +201,7 @@ export function decodeFile(file: Uint8Array): Section[] {
   const sections: Section[] = [];
   while (from.at < from.bytes.length) {
     const form = new TextDecoder().decode(from.take(from.u16()));
-    const bits = from.u8() as 32 | 64;
+    const bits = from.u8() as Bits;
     const count = from.u16();
     const inputs = from.u32();
     sections.push({ form, bits, count, inputs, bytes: from.take(from.u32()) });

@@ -11,11 +11,13 @@
  *   DATA+2p   one page, read only                  for 16-bit addresses: mapping it needs root)
  *   DATA+3p   one page, no access
  *   CODE      two pages, execute; then no access (0x20000000)
- * CS selects the mode: 0x33 64-bit code, 0x23 32-bit code (compatibility mode).
+ * CS selects the mode: 0x33 64-bit code, 0x23 32-bit code (compatibility mode), or for 16-bit code a segment of
+ * our own whose base is CODE; SS then is a 16-bit stack segment with base 0 (the stack is in the low data pages).
  *
  * Build: gcc -O2 -mno-red-zone -fno-stack-protector -fcf-protection=none -o recorder recorder.c   (x86-64 Linux only)
  */
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <errno.h>
 #include <signal.h>
@@ -34,6 +36,9 @@
 #define DATA_BYTES (3 * PAGE)
 #define CODE ((uint8_t *)0x20000000)
 #define FLAG_TF 0x100
+#define CODE16 0x07  /* first entry of the LDT, ring 3 */
+#define STACK16 0x0f /* second */
+#define UC_STRICT_RESTORE_SS 4
 #define MAX_STEPS 70000
 
 /* Little-endian, packed; kept in step with format.ts. */
@@ -43,10 +48,11 @@ struct input {
   uint64_t rflags;
   uint64_t gs_base;
   uint32_t mxcsr;
-  uint32_t seed; /* of the data pages, see fill(); bit 16: aligned quadwords are canonical addresses */
+  uint32_t seed; /* of the data pages, see fill(); bit 16: aligned quadwords are canonical
+                    addresses; bit 17: aligned doublewords are below 65536 */
   uint16_t code_offset;
   uint8_t code_length;
-  uint8_t bits; /* 64 or 32 */
+  uint8_t bits; /* 64, 32 or 16 */
   uint8_t code[20];
 } __attribute__((packed));
 
@@ -124,6 +130,7 @@ static void fill(uint32_t seed) {
     x ^= x >> 17;
     x ^= x << 5;
     uint32_t word = (seed & 0x10000) && (i & 4) ? x & 0x7fff : x;
+    if (seed & 0x20000) word &= 0xffff;
     memcpy(before + i, &word, 4);
   }
 }
@@ -138,6 +145,11 @@ static uint64_t *state_bits(ucontext_t *uc) {
   uint32_t magic;
   memcpy(&magic, (uint8_t *)fp + 464, sizeof magic); /* FP_XSTATE_MAGIC1 of asm/sigcontext.h */
   return magic == 0x46505853 ? (uint64_t *)((uint8_t *)fp + 512) : NULL;
+}
+
+/* In 16-bit code RIP counts from the segment's base. */
+static greg_t start_rip(void) {
+  return in.bits == 16 ? in.code_offset : (greg_t)(CODE + in.code_offset);
 }
 
 static void load_case(ucontext_t *uc) {
@@ -158,11 +170,13 @@ static void load_case(ucontext_t *uc) {
 
   greg_t *g = uc->uc_mcontext.gregs;
   for (int i = 0; i < 16; i++) g[greg_of[i]] = in.gpr[i];
-  g[REG_RIP] = (greg_t)(CODE + in.code_offset);
+  g[REG_RIP] = start_rip();
   g[REG_EFL] = in.rflags | FLAG_TF;
   uint64_t csgsfs = g[REG_CSGSFS];
-  uint64_t cs = in.bits == 32 ? 0x23 : 0x33;
-  g[REG_CSGSFS] = (csgsfs & 0x0000ffffffff0000ull) | cs | (0x2bull << 48);
+  uint64_t cs = in.bits == 64 ? 0x33 : in.bits == 32 ? 0x23 : CODE16;
+  uint64_t ss = in.bits == 16 ? STACK16 : 0x2b;
+  g[REG_CSGSFS] = (csgsfs & 0x0000ffffffff0000ull) | cs | (ss << 48);
+  uc->uc_flags |= UC_STRICT_RESTORE_SS;
   memcpy(uc->uc_mcontext.fpregs->_xmm, in.xmm, sizeof in.xmm);
   uc->uc_mcontext.fpregs->mxcsr = in.mxcsr;
   uint64_t *bits = state_bits(uc);
@@ -213,7 +227,7 @@ static void on_signal(int signal, siginfo_t *info, void *context) {
     if (signal == SIGTRAP && trap == 1) {
       /* INT1 raises #DB too, with RIP behind it; the form list leaves it out. */
       vector = -1;
-      if ((uint64_t)g[REG_RIP] == (uint64_t)(CODE + in.code_offset) && ++steps < MAX_STEPS) {
+      if (g[REG_RIP] == start_rip() && ++steps < MAX_STEPS) {
         g[REG_EFL] |= FLAG_TF;
         return;
       }
@@ -228,6 +242,11 @@ static void map(uint8_t *address, size_t size, int protection, int file) {
   if (mmap(address, size, protection, kind | MAP_FIXED_NOREPLACE, file, 0) != address) fail("recorder: mmap");
 }
 
+static void segment16(int entry, uint32_t base, int contents) {
+  struct user_desc d = {.entry_number = entry, .base_addr = base, .limit = 0xffff, .contents = contents, .useable = 1};
+  if (syscall(SYS_modify_ldt, 1, &d, sizeof d)) fail("recorder: modify_ldt");
+}
+
 int main(void) {
   int file = memfd_create("data", 0);
   if (file < 0 || ftruncate(file, DATA_BYTES)) fail("recorder: memfd_create");
@@ -238,6 +257,9 @@ int main(void) {
   map(CODE - PAGE, PAGE, PROT_NONE, -1);
   map(CODE, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, -1);
   map(CODE + 2 * PAGE, PAGE, PROT_NONE, -1);
+
+  segment16(0, (uint32_t)(uintptr_t)CODE, MODIFY_LDT_CONTENTS_CODE);
+  segment16(1, 0, MODIFY_LDT_CONTENTS_DATA);
 
   static uint8_t stack[1 << 18] __attribute__((aligned(64)));
   stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
