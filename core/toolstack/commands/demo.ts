@@ -8,7 +8,7 @@ export type DemoGuest = typeof DEMO_GUESTS[number];
 
 const HINTS: Readonly<Record<DemoGuest, string>> = {
   grub: "at the prompt try help, ls and halt",
-  builtin: "it echoes what you type; the line halt ends it",
+  builtin: "it echoes what you type; try help, ticks and halt",
 };
 
 function configFile(guest: DemoGuest): string {
