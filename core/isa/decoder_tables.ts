@@ -257,8 +257,10 @@ function repColumns(form: Form): number[] {
 /** Of several encodings that match, the one that says more is meant. */
 function specificity(encoding: Encoding): number {
   return (encoding.prefix === "" ? 0 : 4) + (encoding.fixedModrm < 0 ? 0 : 2) +
-    (encoding.extension < 0 ? 0 : 1);
+    (encoding.extension < 0 && !encoding.flags.has("rexb0") ? 0 : 1);
 }
+const bySpecificity = (rows: readonly Row[]) =>
+  rows.toSorted((a, b) => specificity(b.encoding) - specificity(a.encoding));
 
 function opcodeLists(
   rows: readonly Row[],
@@ -297,16 +299,15 @@ function opcodeLists(
       hasModrm[slot] = modrm ? 1 : 0;
       leaves[slot] = targets.length;
       if (!modrm) {
-        targets.push(addList(eligible));
+        targets.push(addList(bySpecificity(eligible)));
         continue;
       }
       for (let index = 0; index < 16; index++) {
-        targets.push(addList(
-          eligible.filter(({ encoding }) =>
-            (encoding.extension < 0 || encoding.extension === (index & 7)) &&
-            (index < 8 ? encoding.memory : encoding.register)
-          ).sort((a, b) => specificity(b.encoding) - specificity(a.encoding)),
-        ));
+        const matching = eligible.filter(({ encoding }) =>
+          (encoding.extension < 0 || encoding.extension === (index & 7)) &&
+          (index < 8 ? encoding.memory : encoding.register)
+        );
+        targets.push(addList(bySpecificity(matching)));
       }
     }
   }

@@ -12,3 +12,5 @@ export * from "./encoding.ts";
 export * from "./forms.ts";
 export * from "./decoder.ts";
 export * from "./arithmetic.ts";
+export * from "./assembler.ts";
+export * from "./disassembler.ts";
