@@ -12,6 +12,9 @@ export const GUEST_FILES = {
   grubPvh: { packages: ["grub-xen-host", "grub-xen-bin"], path: "usr/lib/grub-xen/grub-i386-xen_pvh.bin" },
 } as const;
 
+/** Xen's public C headers, which our declarations of its structures are held against. */
+export const XEN_HEADERS = { packages: ["libxen-dev"], path: "usr/include" } as const;
+
 export type GuestName = keyof typeof GUEST_FILES;
 
 /** Path of a guest's file, fetched if need be. @throws FetchError */

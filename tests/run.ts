@@ -2,9 +2,11 @@
  * `deno task test [--offline] [FOLDER or FILE...]`: formatting, lint and types, then every *_test.ts.
  * Guests that tests boot are fetched first. The last line is "N passed, N failed, N skipped".
  */
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { GUEST_FILES, guestFile, type GuestName } from "./guests.ts";
+import { type PackagedFile, packagedFile } from "../core/toolstack/guests/apt.ts";
+import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
+import { GUEST_FILES, XEN_HEADERS } from "./guests.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -96,14 +98,18 @@ async function holds(folder: string, pattern: RegExp): Promise<boolean> {
   return false;
 }
 
-/** Fetches what tests boot, so that a missing guest is one clear failure and not a timeout in each test. */
-async function fetchGuests(): Promise<TestResult[]> {
-  title("guests");
+/** Fetches what tests need, so that a missing guest is one clear failure and not a timeout in each test. */
+async function fetchPackages(): Promise<TestResult[]> {
+  title("guests and headers");
   const results: TestResult[] = [];
-  for (const name of Object.keys(GUEST_FILES) as GuestName[]) {
-    const result = { file: "tests/guests.ts", name: `fetch the guest ${name}` };
+  const files: [string, PackagedFile][] = [...Object.entries(GUEST_FILES), ["xenHeaders", XEN_HEADERS]];
+  for (const [name, file] of files) {
+    const result = { file: "tests/guests.ts", name: `fetch ${name} (${file.packages.join(" or ")})` };
     try {
-      console.log(`${name}: ${relative(ROOT, await guestFile(name, (line) => console.log(`  ${line}`)))}`);
+      const options = { cache: cacheDirectory(), progress: (line: string) => console.log(`  ${line}`) };
+      const path = await packagedFile(file, options);
+      if (file === XEN_HEADERS) Deno.env.set("XEN_INCLUDE_DIR", path);
+      console.log(`${name}: ${path}`);
       results.push({ ...result, outcome: "passed" });
     } catch (error) {
       console.error(error instanceof Error ? error.message : error);
@@ -153,7 +159,7 @@ async function main(): Promise<void> {
   const results: TestResult[] = [];
   if (options.paths.length === 0) {
     results.push(...await checks());
-    if (!options.offline) results.push(...await fetchGuests());
+    if (!options.offline) results.push(...await fetchPackages());
   }
   const wanted = options.paths.length > 0 ? options.paths : FOLDERS;
   for (const path of wanted) {
