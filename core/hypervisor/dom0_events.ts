@@ -9,6 +9,8 @@ export class Dom0Events {
   readonly #word = (MACHINE.header + MachineHeader.offsets.dom0Wake) >> 2;
   #stopping = false;
   readonly #loop: Promise<void>;
+  /** Atomics.waitAsync does not keep the event loop alive; a host does until it is stopped. */
+  readonly #alive = setInterval(() => this.serve(), 1000);
 
   constructor(private readonly machine: Machine) {
     this.#loop = this.#listen();
@@ -69,5 +71,6 @@ export class Dom0Events {
     this.#stopping = true;
     this.machine.wakeDom0();
     await this.#loop;
+    clearInterval(this.#alive);
   }
 }

@@ -294,9 +294,8 @@ export class Host implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     await Promise.all(this.domains().map((domain) => domain.destroy()));
-    // Atomics.waitAsync does not keep the event loop alive, the workers' ports do: so they go last.
-    await this.#events.stop();
     await this.#pcpus.stop();
+    await this.#events.stop();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

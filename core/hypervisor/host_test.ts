@@ -131,6 +131,16 @@ Deno.test("what the builder throws fails the creation and leaves nothing behind"
   assert.ok(next.domain.views.u8.subarray(64, 4096).every((byte) => byte === 0));
 });
 
+Deno.test("a host whose workers do not come up fails to start, and ends", async () => {
+  const parts = {
+    workerUrl: new URL("data:text/javascript,throw new Error(%22broken%20on%20purpose%22)"),
+    support: fakeSupport,
+    makeEngine: fakeEngine,
+  };
+  await assert.rejects(startHost({ parts }), /pCPU/);
+  await assert.rejects(startHost({ pcpus: 0 }), RangeError);
+});
+
 Deno.test("two hosts live in one process", async () => {
   await using one = await startHost({ pcpus: 1 });
   await using two = await startHost({ pcpus: 1 });

@@ -39,7 +39,13 @@ export class Pcpu {
   run(): void {
     const { machine } = this;
     machine.pcpus[machine.pcpu].mode = PcpuMode.BUSY;
-    while (machine.header.stopping === 0) this.turn();
+    while (machine.header.stopping === 0) {
+      try {
+        this.turn();
+      } catch (error) {
+        this.#report("internal error between domains", error);
+      }
+    }
     machine.pcpus[machine.pcpu].mode = PcpuMode.OFFLINE;
   }
 
@@ -140,6 +146,18 @@ export class Pcpu {
       exits++;
     }
     support.scheduledOut(context);
+  }
+
+  /** An error of our own that is no domain's: logged, and the pCPU goes on, more slowly when it keeps coming. */
+  #report(what: string, error: unknown): void {
+    const { machine } = this;
+    const locks = releaseAllLocks();
+    const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    machine.report({
+      kind: "log",
+      text: `cpu#${machine.pcpu}: ${what} (locks ${locks.join(", ")}): ${text}`,
+    });
+    Atomics.wait(this.#words, this.#wake, Atomics.load(this.#words, this.#wake), 10);
   }
 
   /** An error of our own while a vCPU ran: its domain ends as crashed, the machine goes on. */
