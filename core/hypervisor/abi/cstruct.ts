@@ -196,3 +196,6 @@ export class StructView<F extends Fields> {
     if (size === 8) this.view.setInt32(offset + 4, hi, true);
   }
 }
+
+/** The view of a declared structure: `ViewOf<typeof mmuext_op>`. */
+export type ViewOf<S> = S extends CStruct<infer F> ? StructView<F> : never;

@@ -1,6 +1,7 @@
 /** Frames of a domain's memory that it gives back (balloon) and gets again. Under the domain's lock. */
 import type { PageTypes } from "./page_types.ts";
-import { ALLOCATED } from "./frame_info.ts";
+import { ALLOCATED, REF_COUNT_MASK } from "./frame_info.ts";
+import { INVALID_M2P_LO, setM2p } from "./m2p.ts";
 
 /** free_domheap_page: the last reference is gone. The frame is zeroed (Xen's scrub) and goes to the free frames. */
 export function freeFrame(types: PageTypes, frame: number): void {
@@ -12,6 +13,7 @@ export function freeFrame(types: PageTypes, frame: number): void {
   types.setTypeInfo(frame, 0);
   types.setCountInfo(frame, 0);
   domain.views.u8.fill(0, frame * 4096, (frame + 1) * 4096);
+  setM2p(domain, frame, INVALID_M2P_LO, INVALID_M2P_LO);
   const { header, layout } = domain;
   domain.views.u32[(layout.reserve.freeFrames >>> 2) + header.freeFrames] = frame;
   header.freeFrames++;
@@ -29,6 +31,49 @@ export function allocateFrame(types: PageTypes): number {
   types.setCountInfo(frame, ALLOCATED | 1);
   header.totPages++;
   return frame;
+}
+
+/** 2^order frames in a row, aligned to their number. @returns the first, or -1 */
+export function allocateFrames(types: PageTypes, order: number): number {
+  if (order === 0) return allocateFrame(types);
+  const { header } = types.domain;
+  const count = 1 << order;
+  if (header.freeFrames < count || header.totPages + count > header.maxPages) return -1;
+  const first = findRun(types, order, (frame) => isFree(types, frame));
+  if (first >= 0) takeFrames(types, first, count);
+  return first;
+}
+
+export function isFree(types: PageTypes, frame: number): boolean {
+  return (types.countInfo(frame) & REF_COUNT_MASK) === 0;
+}
+
+/** The lowest aligned run of 2^order frames that `suits`. Alignment is of machine frames too: mfnBase is a multiple of 512. */
+export function findRun(types: PageTypes, order: number, suits: (frame: number) => boolean): number {
+  const count = 1 << order;
+  for (let first = 0; first + count <= types.domain.layout.frames; first += count) {
+    let length = 0;
+    while (length < count && suits(first + length)) length++;
+    if (length === count) return first;
+  }
+  return -1;
+}
+
+/** Gives free frames `first` up to the guest. */
+export function takeFrames(types: PageTypes, first: number, count: number): void {
+  const { header, layout, views } = types.domain;
+  const stack = views.u32, base = layout.reserve.freeFrames >>> 2;
+  let kept = 0;
+  for (let i = 0; i < header.freeFrames; i++) {
+    const frame = stack[base + i];
+    if (frame < first || frame >= first + count) stack[base + kept++] = frame;
+  }
+  header.freeFrames = kept;
+  header.totPages += count;
+  for (let frame = first; frame < first + count; frame++) {
+    types.setTypeInfo(frame, 0);
+    types.setCountInfo(frame, ALLOCATED | 1);
+  }
 }
 
 /**
