@@ -193,7 +193,7 @@ export async function runDomain(
       const end = await runOnce(prepared, options, world, host, pump);
       if (end === "left") {
         restore();
-        say(`\nleft the console of ${name}; the domain lived in this process only and is destroyed`);
+        say(`left the console of ${name}; the domain lived in this process only and is destroyed`);
         return EXIT.ok;
       }
       const { code, words } = verdict(end);

@@ -1,5 +1,4 @@
 /** The commands of the xenolith executable. */
-import { join } from "node:path";
 import { processTerminal } from "../console/terminal.ts";
 import { EXIT } from "../exit_codes.ts";
 import { builtinGuest } from "../guests/builtin.ts";
@@ -18,8 +17,8 @@ function say(text: string): void {
 function processWorld(): World {
   return {
     terminal: processTerminal(),
-    say: (line) => say(`xenolith: ${line.trimStart()}`),
-    apt: { cache: join(cacheDirectory()), progress: (line) => say(`xenolith: ${line}`) },
+    say: (line) => say(`xenolith: ${line}`),
+    apt: { cache: cacheDirectory(), progress: (line) => say(`xenolith: ${line}`) },
     builtinGuest,
     async startHost() {
       const { startXenHost } = await import("../xen_host.ts");

@@ -15,6 +15,9 @@ export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
 }
 
+/** After a guest: plain colours, a visible cursor, a line of one's own. */
+const FAREWELL = new TextEncoder().encode("\x1b[0m\x1b[?25h\r\n");
+
 const naps = new Int32Array(new SharedArrayBuffer(4));
 
 function writeAll(bytes: Uint8Array): void {
@@ -34,6 +37,7 @@ function writeAll(bytes: Uint8Array): void {
 /** The process's own standard input and output. */
 export function processTerminal(): Terminal {
   const interactive = Deno.stdin.isTerminal();
+  let isRaw = false;
   return {
     interactive,
     async *input() {
@@ -46,7 +50,10 @@ export function processTerminal(): Terminal {
     },
     write: writeAll,
     setRaw(raw) {
-      if (interactive) Deno.stdin.setRaw(raw);
+      if (!interactive || raw === isRaw) return;
+      Deno.stdin.setRaw(raw);
+      isRaw = raw;
+      if (!raw && Deno.stdout.isTerminal()) writeAll(FAREWELL);
     },
   };
 }
