@@ -23,9 +23,16 @@ export class Session implements AsyncDisposable {
   #wake: () => void = () => {};
   #ended = false;
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...COMMAND, ...args],
+  /** @param terminal the command gets a pseudo-terminal (by util-linux' script), whose keys `send` presses */
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    terminal = false,
+  ) {
+    const command = [...COMMAND, ...args];
+    const quoted = [Deno.execPath(), ...command].map((word) => `'${word}'`).join(" ");
+    this.#child = new Deno.Command(terminal ? "script" : Deno.execPath(), {
+      args: terminal ? ["-qec", quoted, "/dev/null"] : command,
       cwd: ROOT,
       env: { NO_COLOR: "1", ...environment },
       stdin: "piped",
