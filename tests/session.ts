@@ -72,13 +72,15 @@ export class Session implements AsyncDisposable {
   }
 
   /** Waits for a pattern in the console's output behind what was matched before. */
-  async expect(pattern: RegExp, seconds = 60): Promise<string> {
+  async expect(pattern: RegExp | string, seconds = 60): Promise<string> {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
-      const match = pattern.exec(this.#stdout.slice(this.#seen));
-      if (match !== null) {
-        this.#seen += match.index + match[0].length;
-        return match[0];
+      const fresh = this.#stdout.slice(this.#seen);
+      const text = typeof pattern === "string" ? pattern : pattern.exec(fresh)?.[0];
+      const at = text === undefined ? -1 : fresh.indexOf(text);
+      if (text !== undefined && at >= 0) {
+        this.#seen += at + text.length;
+        return text;
       }
       const left = deadline - performance.now();
       if (left <= 0 || this.#ended) {
