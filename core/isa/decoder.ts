@@ -236,9 +236,11 @@ export class Decoder {
           if (rex === 0 && number >= 4) number += 12;
           break;
         case Action.rm:
+          if (memory) break;
           number = modrm & 7 | (rex & 1) << 3;
           break;
         case Action.rmByte:
+          if (memory) break;
           number = modrm & 7 | (rex & 1) << 3;
           if (rex === 0 && number >= 4) number += 12;
           break;

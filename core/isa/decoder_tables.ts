@@ -78,7 +78,7 @@ export interface DecoderTables {
   readonly operandSizes: Uint8Array;
 }
 
-const SIZINGS = ["normal", "default64", "forced64", "ignored"] as const;
+const SIZINGS = ["normal", "default64", "forced64", "ignored", "narrow", "mode"] as const;
 const PREFIX_SLOTS = { "": -1, NP: 0, "66": 1, F3: 2, F2: 3 } as const;
 export const sizeBit = (size: number): number => size >> 1;
 const bits = (sizes: readonly number[]) => sizes.reduce((all, size) => all | sizeBit(size), 0);
@@ -125,7 +125,7 @@ export function buildTables(): DecoderTables {
     fixed: new Uint8Array(n * 4),
     formBase: new Int32Array(n),
     strides,
-    operandSizes: new Uint8Array(64),
+    operandSizes: new Uint8Array(SIZINGS.length << 4),
   };
   SIZINGS.forEach((sizing, s) =>
     MODES.forEach((mode, m) => {

@@ -31,7 +31,7 @@ export function disassemble(d: Decoded, mode: 16 | 32 | 64, address = 0n): strin
   if (d.addrSize !== mode / 8 && encoding.addrSizes.length > 1 && !(memory && hasRegister(d))) {
     words.push(`a${d.addrSize * 8}`);
   }
-  if (form.opSize !== 0 && encoding.opSizes.length > 1 && !showsSize(encoding)) {
+  if (form.opSize !== 0 && encoding.opSizes.length > 1 && !showsSize(encoding, form.memory)) {
     if (form.opSize !== operandSize(encoding.sizing, mode, false, false)) words.push(`o${form.opSize * 8}`);
   }
   const isFar = instruction.name === "jmpf" || instruction.name === "callf";
@@ -77,9 +77,9 @@ function immediateText({ from, size, spec, number }: FormOperand, d: Decoded): s
   if (from === "fixed") return String(number);
   if (from === "second") return hex(BigInt(d.second));
   const value = wide(d.immediate, d.immediateHigh);
-  // What the processor sign-extends reads best signed.
-  const extends_ = spec.signed || (spec.size === "z" && size === 8);
-  return hex(extends_ ? BigInt.asIntN(size * 8, value) : BigInt.asUintN(size * 8, value));
+  // What the processor sign-extends to 8 bytes reads best signed.
+  const extended = size === 8 && (spec.signed || spec.size === "z");
+  return hex(extended ? value : BigInt.asUintN(size * 8, value));
 }
 
 function memoryText(spec: OperandSpec, form: Form, d: Decoded, mode: number): string {

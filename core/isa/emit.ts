@@ -32,12 +32,15 @@ let byName: Map<string, { instruction: Instruction; encoding: Encoding }[]> | un
 function encodingsOf(mnemonic: string): readonly { instruction: Instruction; encoding: Encoding }[] {
   if (!byName) {
     byName = new Map();
+    const add = (name: string, instruction: Instruction) => {
+      const list = byName!.get(name) ?? [];
+      byName!.set(name, list);
+      for (const encoding of instruction.parsed) list.push({ instruction, encoding });
+    };
+    // Where an alias is another instruction's name, that one comes first.
+    for (const instruction of instructions()) add(instruction.name, instruction);
     for (const instruction of instructions()) {
-      for (const name of [instruction.name, ...instruction.aliases ?? []]) {
-        const list = byName.get(name) ?? [];
-        byName.set(name, list);
-        for (const encoding of instruction.parsed) list.push({ instruction, encoding });
-      }
+      for (const alias of instruction.aliases ?? []) add(alias, instruction);
     }
   }
   return byName.get(mnemonic) ?? [];
@@ -52,12 +55,14 @@ export function writtenOperands(encoding: Encoding): readonly OperandSpec[] {
 const BY_OPERAND_SIZE = new Set(["v", "z", "y", "p", "a"]);
 
 /** Whether the text of its operands shows the operand size. */
-export function showsSize(encoding: Encoding): boolean {
+export function showsSize(encoding: Encoding, memory: boolean): boolean {
   return writtenOperands(encoding).some((one) =>
     one.place !== "imm" && one.place !== "rel" && one.place !== "far" &&
-    (BY_OPERAND_SIZE.has(one.size) || BY_OPERAND_SIZE.has(one.memorySize))
+    BY_OPERAND_SIZE.has(one.place === "rm" && memory ? one.memorySize : one.size)
   );
 }
+
+const hasMemory = (text: InstructionText) => text.operands.some((one) => one.kind === "mem");
 
 /** Whether `value` can be an operand of `size` bytes, written signed or unsigned. */
 function fits(value: bigint, size: number): boolean {
@@ -110,7 +115,7 @@ export function emit(text: InstructionText, options: EmitOptions): Uint8Array {
       openSizes.add(openSize(attempt, options.mode));
       if (!best || bytes.length < best.length) best = bytes;
       // The first operand size that matches is the natural one of its encoding, where sizes are not written.
-      if (!showsSize(encoding)) break;
+      if (!showsSize(encoding, hasMemory(text))) break;
     }
   }
   if (!best) {
@@ -150,7 +155,7 @@ function wantedSizes(encoding: Encoding, text: InstructionText, mode: number): n
     )
   );
   if (written) return possible.filter((size) => size === Number(written.slice(1)) / 8);
-  if (showsSize(encoding) || encoding.opSizes.length === 1) return possible;
+  if (showsSize(encoding, hasMemory(text)) || encoding.opSizes.length === 1) return possible;
   if (possible.includes(normal as 2)) return [normal];
   return possible.slice(0, 1);
 }
@@ -248,6 +253,7 @@ class Emission {
   #address: number[] = [];
   /** A displacement relative to the end of the instruction: what it points at. */
   #relative: bigint | undefined;
+  #relativeKnown = true;
 
   constructor(attempt: Attempt, readonly wide: boolean) {
     this.#a = attempt;
@@ -283,11 +289,10 @@ class Emission {
     if (segment >= 0) prefixes.push([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65][segment]);
     if (addrSize !== mode / 8) prefixes.push(0x67);
     if (encoding.prefix === "66") prefixes.push(0x66);
-    else if (encoding.sized || this.#a.instruction.stack) {
-      if (operandSize(encoding.sizing, mode, false, false) !== opSize) {
-        if (opSize === 8) this.#rex |= 8;
-        else prefixes.push(0x66);
-      }
+    const sized = encoding.sized || this.#a.instruction.stack === true;
+    if (sized && operandSize(encoding.sizing, mode, false, false) !== opSize) {
+      if (opSize === 8) this.#rex |= 8;
+      else prefixes.push(0x66);
     }
     if (encoding.prefix === "F3" || encoding.prefix === "F2") prefixes.push(parseInt(encoding.prefix, 16));
     this.#out.push(...prefixes);
@@ -307,7 +312,8 @@ class Emission {
     if (branch >= 0) this.#branch(operands[branch] as ImmediateText, encoding.operands[branch]);
     if (this.#relative !== undefined) {
       const end = options.address + BigInt(this.#out.length + immediates.length);
-      const distance = this.#relative - end;
+      // A name that no pass has placed yet is taken to be near.
+      const distance = this.#relativeKnown ? this.#relative - end : 0n;
       this.#checkDistance(distance, 4);
       this.#out.splice(-4, 4, ...little(distance, 4));
     }
@@ -357,7 +363,10 @@ class Emission {
       if (!bare) throw new AssemblyError("an address relative to rip has no other register");
       this.#modrm = reg | 5;
       this.#address = relation === "rip" ? little(this.#displacement(value), 4) : [0, 0, 0, 0];
-      if (relation !== "rip") this.#relative = value;
+      if (relation !== "rip") {
+        this.#relative = value;
+        this.#relativeKnown = names(operand.displacement).every((name) => options.lookup(name) !== undefined);
+      }
       return;
     }
     if (index === 4) throw new AssemblyError("rsp cannot be an index");
@@ -429,8 +438,8 @@ class Emission {
     const known = !names(value).some((name) => options.lookup(name) === undefined);
     const end = options.address + BigInt(this.#out.length + size);
     let distance = known ? this.#value(value) - end : 0n;
-    // Outside 64-bit mode addresses wrap.
-    if (opSize < 8) distance = BigInt.asIntN(opSize * 8, distance);
+    // Addresses wrap.
+    distance = BigInt.asIntN(opSize * 8, distance);
     this.#checkDistance(distance, size);
     this.#out.push(...little(distance, size));
   }

@@ -174,8 +174,10 @@ export interface Encoding {
   readonly addrSizes: readonly number[];
   /** Uses rSI, rDI or is told apart by the address size. */
   readonly addressed: boolean;
-  /** How 66 and REX.W make the operand size: "ignored" when 66 is part of the opcode. */
-  readonly sizing: "normal" | "default64" | "forced64" | "ignored";
+  /**
+   * How 66 and REX.W make the operand size. "ignored": 66 does not, because it is part of the opcode or there are only y operands; "narrow": REX.W does not (z operands only); "mode": neither does.
+   */
+  readonly sizing: "normal" | "default64" | "forced64" | "ignored" | "narrow" | "mode";
   readonly flags: ReadonlySet<string>;
 }
 
@@ -301,6 +303,8 @@ function parseOperand(text: string, whole: string): OperandSpec {
 
 const OPCODE_BYTE = /^[0-9A-F]{2}(\+r)?$/;
 const DEPENDS_ON_SIZE = new Set(["v", "z", "y", "p", "a"]);
+const DEPENDS_ON_W = new Set(["v", "y", "p", "a"]);
+const DEPENDS_ON_66 = new Set(["v", "z", "p", "a"]);
 
 /** Throws EncodingError. */
 export function parseEncoding(text: string): Encoding {
@@ -352,7 +356,14 @@ export function parseEncoding(text: string): Encoding {
   }
   const sizes = [2, 4, 8].filter((size) => flags.has(`op${size * 8}`));
   const addresses = [2, 4, 8].filter((size) => flags.has(`a${size * 8}`));
-  const ignores66 = prefix === "66" || prefix === "NP";
+  const depends = (codes: ReadonlySet<string>) =>
+    operands.some((one) =>
+      codes.has(one.size) || codes.has(one.memorySize) || one.signed || one.place === "rel"
+    );
+  const onlyY = depends(DEPENDS_ON_SIZE) && !depends(DEPENDS_ON_66);
+  const onlyZ = depends(DEPENDS_ON_SIZE) && !depends(DEPENDS_ON_W) &&
+    !operands.some((one) => one.place === "rel");
+  const ignores66 = prefix === "66" || prefix === "NP" || onlyY;
   return {
     text,
     prefix,
@@ -376,7 +387,15 @@ export function parseEncoding(text: string): Encoding {
     addrSizes: addresses.length > 0 ? addresses : [2, 4, 8],
     addressed: addresses.length > 0 ||
       operands.some((one) => one.place === "source" || one.place === "destination"),
-    sizing: flags.has("f64") ? "forced64" : flags.has("d64") ? "default64" : ignores66 ? "ignored" : "normal",
+    sizing: flags.has("f64")
+      ? onlyY ? "mode" : "forced64"
+      : flags.has("d64")
+      ? "default64"
+      : ignores66
+      ? "ignored"
+      : onlyZ
+      ? "narrow"
+      : "normal",
     flags,
   };
 }
@@ -388,12 +407,13 @@ export function operandSize(
   prefix66: boolean,
   rexW: boolean,
 ): number {
+  if (sizing === "mode") return mode === 64 ? 8 : 4;
   if (mode !== 64) {
     if (sizing === "ignored") return 4;
     return (mode === 32) !== prefix66 ? 4 : 2;
   }
   if (sizing === "forced64") return 8;
-  if (rexW) return 8;
+  if (rexW && sizing !== "narrow") return 8;
   if (sizing === "ignored") return 4;
   return prefix66 ? 2 : sizing === "default64" ? 8 : 4;
 }

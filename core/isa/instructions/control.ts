@@ -268,12 +268,14 @@ export const pause = instruction("pause", {
   meaning() {},
 });
 
-/** Opcodes that processors reserve for hints: any operand, no access (AMD64 APM volume 3 appendix A; Intel's "reserved NOP"). */
+/**
+ * Opcodes that processors reserve for hints: any operand, no access (AMD64 APM volume 3 appendix A; Intel's "reserved NOP"). Where another
+ * description says what the hint is, that one is decoded.
+ */
 export const hintNop = instruction("nop", {
   encodings: ["0D", "18", "19", "1A", "1B", "1C", "1D", "1E", "1F"].map((opcode) =>
-    `0F ${opcode} /r Ev,Gv [noasm] [rare]`
+    `0F ${opcode} /r [noasm] [rare]`
   ),
-  access: ["", ""],
   meaning() {},
 });
 

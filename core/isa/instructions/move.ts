@@ -105,15 +105,6 @@ export const movbe = instruction("movbe", {
   },
 });
 
-export const movnti = instruction("movnti", {
-  encodings: ["NP 0F C3 /r My,Gy"],
-  access: ["w", "r"],
-  feature: "sse2",
-  meaning(_, dst, src) {
-    dst.write(src.read());
-  },
-});
-
 export const xlat = instruction("xlatb", {
   encodings: ["D7"],
   aliases: ["xlat"],

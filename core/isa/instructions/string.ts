@@ -92,7 +92,7 @@ export const stos = WIDTHS.map(([suffix, size, flag]) =>
 const PORT_WIDTHS: [suffix: string, size: string, flag: string][] = [
   ["b", "b", ""],
   ["w", "z", " [op16]"],
-  ["d", "z", " [op32] [op64]"],
+  ["d", "z", " [op32]"],
 ];
 
 /** The first word of an INS or OUTS exit. */
