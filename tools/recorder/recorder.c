@@ -180,7 +180,10 @@ static void load_case(ucontext_t *uc) {
   memcpy(uc->uc_mcontext.fpregs->_xmm, in.xmm, sizeof in.xmm);
   uc->uc_mcontext.fpregs->mxcsr = in.mxcsr;
   uint64_t *bits = state_bits(uc);
-  if (bits) *bits |= 2;
+  if (bits) *bits |= 3;
+  uc->uc_mcontext.fpregs->cwd = 0x37f;
+  uc->uc_mcontext.fpregs->swd = 0;
+  uc->uc_mcontext.fpregs->ftw = 0;
   if (syscall(SYS_arch_prctl, ARCH_SET_GS, in.gs_base)) fail("recorder: arch_prctl");
   started = 1;
   steps = 0;

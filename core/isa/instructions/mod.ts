@@ -27,3 +27,4 @@ import "./sse_compare.ts";
 import "./sse_convert.ts";
 import "./sse_control.ts";
 import "./fxsave.ts";
+import "./x87_control.ts";

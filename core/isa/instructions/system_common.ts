@@ -1,7 +1,7 @@
 /** Checks that several system instructions share. */
 import { type Machine, Vector } from "../meaning.ts";
 
-export const Cr0 = { PE: 1, EM: 4, TS: 8 } as const;
+export const Cr0 = { PE: 1, MP: 2, EM: 4, TS: 8 } as const;
 export const Cr4 = {
   TSD: 1 << 2,
   PCE: 1 << 8,
