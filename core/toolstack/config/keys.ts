@@ -9,6 +9,8 @@ const LATER = [
   "on_watchdog on_soft_reset max_event_channels max_grant_frames max_maptrack_frames max_grant_version claim_mode",
   "bootloader_args bootloader_restrict bootloader_user vuart xenstore_feature_mask xenstore_quota vpmu",
   "xend_suspend_evtchn_compat device_tree initrd",
+  // xm's: what it added to a Linux kernel's command line, and devices that xl no longer has.
+  "ip gateway netmask hostname dhcp interface nfs_server nfs_root features blkif netif tpmif vscsi vusb irq",
 ];
 
 /** Known, and without meaning for a PV domain also in xl: silently skipped, since converted files are full of them. */
@@ -24,7 +26,11 @@ const NOT_FOR_PV = [
   "stubdomain_memory stubdomain_ramdisk suppress_spurious_page_faults timer_mode timeoffset trap_unmapped_accesses",
   "usb usbdevice usbversion vendor_device vga videoram vif2 viridian vkb_device vmtrace_buf_kb vnc vncconsole",
   "vncdisplay vnclisten vncpasswd vncunused vncviewer vpt_align xauthority xen_extended_power_mgmt",
-  "xen_platform_pci xen_platform_pci_bar_uc",
+  "xen_platform_pci xen_platform_pci_bar_uc device_model_args_hvm device_model_args_pv",
+  "arm_sci gic_version llc_colors nr_spis sve tee",
+  // xm's: how it builds and looks after a domain is not the configuration's matter here.
+  "loader bootargs bootentry home sched machine_address_size superpages on_xend_start on_xend_stop cpuid_check",
+  "access_control fda fdb monitor vhpt guest_os_type memory_sharing actmem s3_integrity guest_iommu",
 ];
 
 function words(lines: readonly string[]): ReadonlySet<string> {
