@@ -1,5 +1,6 @@
 /** The Xen host: its pCPU workers, its domains, Domain-0's ends of event channels. Main thread; several hosts may live in one process. */
-import type { Engine, InterpreterImage } from "../cpu/engine.ts";
+import type { Engine } from "../cpu/engine.ts";
+import type { InterpreterImage } from "../cpu/interpreter.ts";
 import { vcpu_info } from "./abi/xen.ts";
 import { Dom0Events } from "./dom0_events.ts";
 import { type Domain, type DomainShare } from "./domain.ts";
@@ -22,9 +23,13 @@ import { Machine } from "./machine.ts";
 import { MemoryPool } from "./memory_pool.ts";
 import { PcpuPool, type PcpuTimes } from "./pcpu_pool.ts";
 import type { Report } from "./report.ts";
-import { shutdownName } from "./report.ts";
+import { Shutdown, shutdownName } from "./report.ts";
+import { shutdownDomain } from "./shutdown.ts";
 import { threadTimeNs, updateWallClock } from "./time.ts";
 import { Views } from "./struct.ts";
+
+/** Watchdogs count whole seconds. */
+const WATCHDOG_PERIOD_MS = 500;
 
 /** What a host is made of beside the machinery: the worker script and the code that knows guests. */
 export interface HostParts {
@@ -83,6 +88,7 @@ export class Host implements AsyncDisposable {
   readonly #domids = new Set<number>();
   readonly #events: Dom0Events;
   readonly #pcpus: PcpuPool;
+  readonly #watchdogs: ReturnType<typeof setInterval>;
   #nextDomid = FIRST_GUEST_DOMID;
   #stopped: Promise<void> | undefined;
 
@@ -99,6 +105,18 @@ export class Host implements AsyncDisposable {
     this.machine.clock.wallClockEpoch = performance.timeOrigin * 1e6 + threadTimeNs();
     this.#events = new Dom0Events(this.machine);
     this.#pcpus = new PcpuPool(this.machine, parts, (report) => this.#take(report));
+    this.#watchdogs = setInterval(() => this.#fireWatchdogs(), WATCHDOG_PERIOD_MS);
+  }
+
+  /** SCHEDOP_watchdog: a guest that did not set its watchdog anew in time is shut down. */
+  #fireWatchdogs(): void {
+    const now = this.machine.clock.peek();
+    for (const domain of this.machine.domains()) {
+      for (let id = 0; id < 2; id++) {
+        const deadline = domain.header.watchdogs(id);
+        if (deadline !== 0 && deadline <= now) shutdownDomain(domain, Shutdown.watchdog);
+      }
+    }
   }
 
   /** Starts the pCPU workers. @throws Error when a worker does not come up */
@@ -296,6 +314,7 @@ export class Host implements AsyncDisposable {
     await Promise.all(this.domains().map((domain) => domain.destroy()));
     await this.#pcpus.stop();
     await this.#events.stop();
+    clearInterval(this.#watchdogs);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -141,6 +141,35 @@ Deno.test("a host whose workers do not come up fails to start, and ends", async 
   await assert.rejects(startHost({ pcpus: 0 }), RangeError);
 });
 
+Deno.test("a watchdog that is not set anew ends its domain", async () => {
+  await using host = await startHost();
+  const domain = await domainOf(host, Program.SLEEP);
+  domain.unpause();
+  domain.domain.header.setWatchdogs(1, host.machine.now() + 100e6);
+  assert.equal((await domain.ended).reason, "watchdog");
+});
+
+Deno.test("pauses nest, and a domain can be destroyed twice or while it runs", async () => {
+  await using host = await startHost();
+  const domain = await domainOf(host, Program.SPIN, { vcpus: 2 });
+  domain.pause();
+  domain.unpause();
+  assert.ok(domain.info().paused);
+  assert.equal(domain.info().vcpus[0].state, "offline");
+  domain.unpause();
+  domain.unpause();
+  await sleep(50);
+  const info = domain.info();
+  assert.deepEqual(info.vcpus.map(({ state }) => state), ["running", "running"]);
+  assert.ok(info.vcpus.every(({ retired }) => retired > 0) && !info.paused && info.running);
+  const ends = [domain.destroy(), domain.destroy()];
+  await Promise.all(ends);
+  assert.equal((await domain.ended).reason, "destroyed");
+  domain.pause();
+  domain.unpause();
+  assert.equal(domain.notify(7), 0);
+});
+
 Deno.test("two hosts live in one process", async () => {
   await using one = await startHost({ pcpus: 1 });
   await using two = await startHost({ pcpus: 1 });

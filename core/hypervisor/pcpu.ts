@@ -1,4 +1,5 @@
 /** A physical CPU: picks vCPUs, runs them for their time slice, hands their exits to the hypervisor, fires timers, sleeps. */
+import { CTX } from "../cpu/context.ts";
 import { ExitReason } from "../cpu/exit.ts";
 import type { GuestSupport } from "./guest.ts";
 import { NONE, PcpuMode, PcpuState } from "./layout.ts";
@@ -165,6 +166,9 @@ export class Pcpu {
     const locks = releaseAllLocks();
     const held = locks.length === 0 ? "" : ` holding ${locks.join(", ")}`;
     const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    // The engine may have been left in the middle of its work: the domain's other vCPUs wait for an even epoch.
+    const epoch = (vcpu.ctx + CTX.epoch) >> 2;
+    if (Atomics.load(vcpu.domain.views.i32, epoch) & 1) Atomics.add(vcpu.domain.views.i32, epoch, 1);
     vcpu.domain.dropEngine();
     crashDomain(vcpu, `Xenolith: internal error${held}: ${text}`);
   }

@@ -1,5 +1,5 @@
 /** What pCPU workers and the main thread tell each other. */
-import type { InterpreterImage } from "../cpu/engine.ts";
+import type { InterpreterImage } from "../cpu/interpreter.ts";
 import type { DomainShare } from "./domain.ts";
 
 /** public/sched.h SHUTDOWN_* */
