@@ -80,10 +80,13 @@ export const CONTEXT_FIELDS = {
   epoch: "i32",
   /** Nonzero: addresses are translated. 4 = four-level (long mode). */
   pagingLevels: "i32",
-  /** Index of the current space among the context's TLBs. */
+  /** Index of the current space among the context's TLBs, and its SpaceMode. */
   space: "i32",
+  spaceMode: "i32",
   /** Where block counters lie: counter of the block at rec is at profile + rec / 8 (profiling modules only). */
   profile: "i32",
+  /** Nonzero once a 2 MiB or 1 GiB page was translated since the last full flush. */
+  largePages: "i32",
   /** The domain's frameInfo array and its code map for frames without code (layout.ts, code_cache.ts). */
   frameInfo: "i32",
   emptyMap: "i32",

@@ -1,33 +1,30 @@
 /** Runs vCPU contexts of one domain on one worker. */
-import { ContextView } from "./context.ts";
-import type { ExitReason } from "./exit.ts";
+import { reciprocal, reciprocalSquareRoot } from "../isa/softfloat/mod.ts";
+import { BLOCK_ROOM, BlockDecoder } from "./block_decoder.ts";
+import { CodeCache } from "./code_cache.ts";
+import { ContextView, CTX, Flag, KICK_ENGINE, SEGMENT_BASE, STEP_RECORDS, TLB_ENTRIES } from "./context.ts";
+import { EXIT_COUNTERS, ExitReason, Internal, Vector } from "./exit.ts";
+import { GuestMemory } from "./guest_memory.ts";
+import type { InterpreterImage } from "./interpreter.ts";
 import type { DomainLayout } from "./layout.ts";
+import { EXECUTE } from "./paging.ts";
+import { codeModeOf, resetContext } from "./reset.ts";
+import { Spaces } from "./spaces.ts";
+import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "./layout.ts";
+import { EngineWord, World } from "./world.ts";
 
-/** What the engine asks of its owner. Hooks run on this worker, outside the domain's lock, and must not throw. */
+/** What the engine asks of its owner. Hooks run on this worker and must not throw. */
 export interface EngineHooks {
   /**
    * A guest access to a frame that is not in this memory (a grant of another domain, a device).
-   * Moves `size` (1 to 16) bytes between `offset` in frame `mfn` and the byte address `data` of this memory.
+   * Moves `size` (1 to 16, or more for a host's copy) bytes between `offset` in frame `mfn` and the byte address `data` of this memory.
    * @returns 0 when done; FOREIGN_FAULT to raise #PF (protection violation with a reserved bit); any other value leaves `run` with FOREIGN and
    *   the value in exitInfo
    */
-  foreign(
-    ctx: number,
-    mfn: number,
-    offset: number,
-    size: number,
-    write: boolean,
-    data: number,
-  ): number;
+  foreign(ctx: number, mfn: number, offset: number, size: number, write: boolean, data: number): number;
 }
 
 export const FOREIGN_FAULT = -1;
-
-/** The generated handlers and what the decoder must know of them: made once (buildInterpreter), posted to workers. */
-export interface InterpreterImage {
-  readonly module: WebAssembly.Module;
-  readonly tables: unknown;
-}
 
 export interface EngineOptions {
   image: InterpreterImage;
@@ -42,114 +39,378 @@ export const Access = { READ: 0, WRITE: 1, EXECUTE: 2 } as const;
 /** Which view of a page table a space is: pages of supervisors are reached from CPL 0 to 2 only. */
 export const SpaceMode = { KERNEL: 0, USER: 1 } as const;
 
+interface Exports {
+  run(ctx: number, left: number): number;
+  enter(ctx: number, record: number, left: number): number;
+  translate(ctx: number, low: number, high: number, access: number): number;
+  table: WebAssembly.Table;
+}
+
 export class Engine {
   readonly view: ContextView;
   readonly layout: DomainLayout;
   readonly hooks: EngineHooks;
+  /** Code cache figures, for statistics and tests. */
+  readonly cache: CodeCache;
+  readonly world: World;
+  readonly exports: Exports;
+  readonly #i32: Int32Array;
+  readonly #spaces: Spaces;
+  readonly #decoder: BlockDecoder;
+  readonly #memory: GuestMemory;
+  readonly #bytes = new Uint8Array(16);
 
-  constructor(options: EngineOptions) {
-    this.layout = options.layout;
-    this.hooks = options.hooks;
-    this.view = new ContextView(options.memory.buffer);
+  constructor({ image, memory, layout, hooks }: EngineOptions) {
+    const { buffer } = memory;
+    this.layout = layout;
+    this.hooks = hooks;
+    this.view = new ContextView(buffer);
+    this.#i32 = this.view.i32;
+    this.world = new World(buffer, layout);
+    this.#spaces = new Spaces(buffer, layout, this.world);
+    this.cache = new CodeCache(buffer, layout, this.world, this.#spaces);
+    this.#decoder = new BlockDecoder(buffer, image);
+    const random = new BigUint64Array(1);
+    const instance = new WebAssembly.Instance(image.module, {
+      cpu: {
+        memory,
+        foreign: (ctx: number, mfn: number, offset: number, size: number, write: number, data: number) =>
+          hooks.foreign(ctx >>> 0, mfn, offset, size, write !== 0, data >>> 0),
+        tlbMismatch: (ctx: number, va: number, access: number, tagged: number, walked: number) => {
+          throw new Error(
+            `TLB of context ${ctx >>> 0}: ${va.toString(16)} for access ${access} is tagged with ` +
+              `${(tagged >>> 0).toString(16)}, a walk gives ${walked.toString(16)}`,
+          );
+        },
+      },
+      helpers: {
+        random: () => crypto.getRandomValues(random)[0],
+        reciprocal,
+        reciprocalSquareRoot,
+      },
+    });
+    this.exports = instance.exports as unknown as Exports;
+    this.#memory = new GuestMemory(this, buffer);
   }
 
   /**
    * Brings a context to its start: registers 0, eflags 2, mxcsr 0x1f80, flat 64-bit segments at CPL 3, long-mode control registers
-   * (CR0 = PE|MP|ET|NE|WP|AM|PG, CR4 = PAE|OSFXSR|OSXMMEXCPT, EFER = SCE|LME|LMA|NX), no space selected.
+   * (CR0 = PE|MP|ET|NE|WP|AM|PG, CR4 = PAE|OSFXSR|OSXMMEXCPT, EFER = SCE|LME|LMA|NX), an empty TLB, no page table selected.
    */
-  initContext(_ctx: number): void {
-    throw new Error("not yet");
+  initContext(ctx: number): void {
+    resetContext(this.view, ctx, this.layout, this.cache.emptyMap);
+    this.#spaces.reset(ctx);
+    this.segmentsChanged(ctx);
   }
 
-  /** Runs at most `budget` (below 2^30) instructions; the retired count is exact at every exit. */
-  run(_ctx: number, _budget: number): ExitReason {
-    throw new Error("not yet");
+  /** Runs at most `budget` (1 to 2^30) instructions; the retired count is exact at every exit. */
+  run(ctx: number, budget: number): ExitReason {
+    const i32 = this.#i32;
+    const { world } = this;
+    const leftAt = (ctx + CTX.left) >> 2;
+    const eflagsAt = (ctx + CTX.eflags) >> 2;
+    let left = budget;
+    for (;;) {
+      if (left <= 0) return this.#finish(ctx, ExitReason.BUDGET, budget);
+      let reason: number;
+      if (i32[eflagsAt] & Flag.TF) {
+        reason = this.#single(ctx, false);
+        if (reason === Internal.STEPPED) {
+          return this.#finish(ctx, ExitReason.TRAP_STEP, budget - left + 1);
+        }
+      } else {
+        world.enter(ctx);
+        this.#spaces.refresh(ctx);
+        reason = this.exports.run(ctx, left);
+        world.leave(ctx);
+        left = i32[leftAt];
+      }
+      switch (reason) {
+        case Internal.NEED_CODE:
+          if (!this.#decodeHere(ctx)) return this.#finish(ctx, ExitReason.FAULT, budget - left);
+          continue;
+        case ExitReason.BUDGET:
+          // A block longer than what is left.
+          if (left === 0) return this.#finish(ctx, reason, budget);
+          reason = this.#single(ctx, false);
+          break;
+        case Internal.CODE_WRITE:
+        case Internal.STRADDLE:
+        case Internal.EXCLUSIVE:
+          if (reason === Internal.CODE_WRITE) this.#dropWritten(ctx);
+          reason = this.#single(ctx, reason === Internal.EXCLUSIVE);
+          break;
+      }
+      if (reason === Internal.STEPPED) {
+        left--;
+        continue;
+      }
+      if (reason === ExitReason.KICK) {
+        const bits = Atomics.exchange(i32, (ctx + CTX.kick) >> 2, 0) & ~KICK_ENGINE;
+        if (bits === 0) continue;
+        i32[(ctx + CTX.exitInfo) >> 2] = bits;
+      }
+      return this.#finish(ctx, reason, budget - left);
+    }
   }
 
-  /** Runs exactly one instruction outside the code cache. BUDGET: it retired. */
-  step(_ctx: number): ExitReason {
-    throw new Error("not yet");
+  #finish(ctx: number, reason: ExitReason, retired: number): ExitReason {
+    const { cache } = this;
+    this.#i32[(ctx + CTX.exitReason) >> 2] = reason;
+    if (retired > 0) cache.count(ctx, "retired", retired);
+    if (reason < EXIT_COUNTERS) this.#i32[(ctx + CTX.exits + reason * 8) >> 2]++;
+    return reason;
+  }
+
+  /** Runs exactly one instruction outside the code cache, TF or not. BUDGET: it retired. */
+  step(ctx: number): ExitReason {
+    this.#spaces.refresh(ctx);
+    for (;;) {
+      const reason = this.#single(ctx, false);
+      if (reason === Internal.STEPPED) return this.#finish(ctx, ExitReason.BUDGET, 1);
+      if (reason === ExitReason.KICK) {
+        const bits = Atomics.exchange(this.#i32, (ctx + CTX.kick) >> 2, 0) & ~KICK_ENGINE;
+        if (bits === 0) continue;
+        this.#i32[(ctx + CTX.exitInfo) >> 2] = bits;
+      }
+      return this.#finish(ctx, reason, 0);
+    }
+  }
+
+  /** One instruction alone. STEPPED: it retired, rip is the next one; otherwise the reason, with nothing retired. */
+  #single(ctx: number, exclusive: boolean): number {
+    const { cache, world } = this;
+    cache.count(ctx, "steps");
+    for (;;) {
+      if (exclusive) {
+        const reason = world.stopped(() => this.#singleOnce(ctx, true));
+        if (reason !== Internal.CODE_WRITE) return reason;
+      } else {
+        const reason = this.#singleOnce(ctx, false);
+        if (reason === Internal.EXCLUSIVE) exclusive = true;
+        else if (reason !== Internal.CODE_WRITE) return reason;
+      }
+      if (!exclusive || this.#i32[(ctx + CTX.pending) >> 2] === Internal.CODE_WRITE) this.#dropWritten(ctx);
+    }
+  }
+
+  #singleOnce(ctx: number, exclusive: boolean): number {
+    const i32 = this.#i32;
+    const { world } = this;
+    const record = ctx + STEP_RECORDS;
+    const low = this.#linearLow(ctx);
+    const offset = low & 0xfff;
+    const codeMode = i32[(ctx + CTX.codeMode) >> 2];
+    i32[(ctx + CTX.pending) >> 2] = 0;
+    let length = this.#fetchPart(ctx, this.#bytes, 0);
+    if (length < 0) return ExitReason.FAULT;
+    if (!this.#decoder.single(record, this.#bytes, length, offset, codeMode, exclusive)) {
+      length = this.#fetchPart(ctx, this.#bytes, length);
+      if (length < 0) return ExitReason.FAULT;
+      this.#decoder.single(record, this.#bytes, length, offset, codeMode, exclusive);
+    }
+    i32[(ctx + CTX.codePage) >> 2] = low & ~0xfff;
+    i32[(ctx + CTX.codePage + 4) >> 2] = this.#linearHigh(ctx);
+    world.enter(ctx);
+    const reason = this.exports.enter(ctx, record, 0);
+    world.leave(ctx);
+    return i32[(ctx + CTX.left) >> 2] === 0 ? Internal.STEPPED : reason;
+  }
+
+  #linearLow(ctx: number): number {
+    return (this.#i32[(ctx + CTX.rip) >> 2] + this.#i32[(ctx + CTX.cs + SEGMENT_BASE) >> 2]) | 0;
+  }
+  /** CS has a base only outside 64-bit mode, where linear addresses have 32 bits. */
+  #linearHigh(ctx: number): number {
+    return this.#i32[(ctx + CTX.mode) >> 2] === 64 ? this.#i32[(ctx + CTX.rip + 4) >> 2] : 0;
+  }
+
+  /**
+   * Instruction bytes at rip, those of its page or, when `have` of them are there, those of the next one.
+   * @returns how many are there now; -1: a fault, with its fields set
+   */
+  #fetchPart(ctx: number, out: Uint8Array, have: number): number {
+    let low = this.#linearLow(ctx);
+    let high = this.#linearHigh(ctx);
+    if (have > 0) {
+      const next = (low >>> 0) + have;
+      low = next | 0;
+      if (next > 0xffffffff && this.#i32[(ctx + CTX.mode) >> 2] === 64) high = (high + 1) | 0;
+    }
+    const address = this.#fetchAddress(ctx, low, high);
+    if (address < 0) return -1;
+    const n = Math.min(15 - have, 4096 - (address & 0xfff));
+    out.set(this.view.u8.subarray(address, address + n), have);
+    return have + n;
+  }
+
+  /** Byte address of an instruction's first byte, or -1 with the fault's fields set: code in foreign frames is not run. */
+  #fetchAddress(ctx: number, low: number, high: number): number {
+    const address = this.translate(ctx, low, high, EXECUTE);
+    if (address !== -2) return address;
+    const { view } = this;
+    view.set(ctx, "faultVector", Vector.PF);
+    view.set(ctx, "faultErrorCode", 0x19 | (view.get(ctx, "cpl") === 3 ? 4 : 0));
+    view.set(ctx, "faultHasError", 1);
+    view.set64(ctx, "faultAddress", low, high);
+    return -1;
+  }
+
+  /** Makes sure that rip has decoded code and a TLB entry that leads to it. @returns false: a fault */
+  #decodeHere(ctx: number): boolean {
+    const { cache, world } = this;
+    const i32 = this.#i32;
+    const low = this.#linearLow(ctx);
+    const high = this.#linearHigh(ctx);
+    const codeMode = i32[(ctx + CTX.codeMode) >> 2];
+    const address = this.#fetchAddress(ctx, low, high);
+    if (address < 0) return false;
+    const frame = address >>> 12;
+    return world.locked(() => {
+      let map = cache.map(frame, codeMode);
+      if (map === 0 || cache.entry(map, low & 0xfff) === 0) {
+        if (!cache.hasRoom(BLOCK_ROOM)) {
+          cache.flush();
+          // The execute tag is gone: once more, from the start.
+          return true;
+        }
+        cache.claim(frame);
+        const second = () => {
+          const next = ((low & ~0xfff) >>> 0) + 4096;
+          const carried = next > 0xffffffff && i32[(ctx + CTX.mode) >> 2] === 64 ? 1 : 0;
+          const page = this.#fetchAddress(ctx, next | 0, (high + carried) | 0);
+          return page;
+        };
+        const made = this.#decoder.block(cache, frame, low & 0xfff, codeMode, second);
+        if (made.record === 0) return false;
+        cache.count(ctx, "blocksDecoded");
+        cache.count(ctx, "instructionsDecoded", made.instructions);
+        map = cache.map(frame, codeMode);
+      }
+      // The entry that translate has just filled may lead to the empty map.
+      const entry = i32[(ctx + CTX.tlb) >> 2] + ((low >>> 7) & ((TLB_ENTRIES - 1) << 5));
+      i32[(entry + 28) >> 2] = map | 0;
+      return true;
+    });
+  }
+
+  /** After a CODE_WRITE: the code that is in the way goes. */
+  #dropWritten(ctx: number): void {
+    const address = this.view.get(ctx, "bounceFirst") >>> 0;
+    const size = this.view.get(ctx, "bounceSize");
+    this.cache.count(ctx, "invalidations");
+    this.cache.invalidate(address >>> 12, address & 0xfff, size);
   }
 
   /** After emulating an instruction that exited: rip = nextRip, one more retired. */
-  complete(_ctx: number): void {
-    throw new Error("not yet");
+  complete(ctx: number): void {
+    const i32 = this.#i32;
+    const [rip, next] = [(ctx + CTX.rip) >> 2, (ctx + CTX.nextRip) >> 2];
+    i32[rip] = i32[next];
+    i32[rip + 1] = i32[next + 1];
+    this.cache.count(ctx, "retired");
   }
 
   /**
    * Guest linear address to a byte address in memory; sets accessed and dirty bits as the CPU does.
    * @returns -1: fault fields filled, nothing raised; -2: a foreign frame (its number in foreignMfn)
    */
-  translate(_ctx: number, _low: number, _high: number, _access: number): number {
-    throw new Error("not yet");
+  translate(ctx: number, low: number, high: number, access: number): number {
+    this.world.enter(ctx);
+    this.#spaces.refresh(ctx);
+    const address = this.exports.translate(ctx, low, high, access);
+    this.world.leave(ctx);
+    return address === -1 || address === -2 ? address : address >>> 0;
   }
 
   /** Copies from guest linear addresses, with page faults. @returns false: fault fields filled, `bytes` partly filled */
-  readVirtual(_ctx: number, _low: number, _high: number, _bytes: Uint8Array): boolean {
-    throw new Error("not yet");
+  readVirtual(ctx: number, low: number, high: number, bytes: Uint8Array): boolean {
+    return this.#memory.read(ctx, low, high, bytes);
   }
 
-  /** Both ends are checked before anything is written when the copy spans two pages; drops decoded code. */
-  writeVirtual(_ctx: number, _low: number, _high: number, _bytes: Uint8Array): boolean {
-    throw new Error("not yet");
+  /** Every page is checked before anything is written; drops decoded code. @returns false: fault fields filled */
+  writeVirtual(ctx: number, low: number, high: number, bytes: Uint8Array): boolean {
+    return this.#memory.write(ctx, low, high, bytes);
   }
 
   /** Instruction bytes at rip into `out` (15 bytes). @returns how many are there before a page that cannot be executed */
-  fetch(_ctx: number, _out: Uint8Array): number {
-    throw new Error("not yet");
+  fetch(ctx: number, out: Uint8Array): number {
+    const first = this.#fetchPart(ctx, out, 0);
+    if (first < 0 || first === 15) return Math.max(first, 0);
+    const all = this.#fetchPart(ctx, out, first);
+    return all < 0 ? first : all;
   }
 
-  /** Makes (l4Mfn, mode, code mode) the current space; flushes it when it is stale. Call it after CR3 loads and privilege changes. */
-  selectSpace(_ctx: number, _l4Mfn: number, _mode: number): void {
-    throw new Error("not yet");
+  /**
+   * Makes (l4Mfn, mode) the current space for the context's code mode; flushes it when it is stale. Call it after CR3 loads and changes
+   * between user and supervisor; the context's cpl must agree with `mode` (SpaceMode.USER: 3).
+   */
+  selectSpace(ctx: number, l4Mfn: number, mode: number): void {
+    const codeMode = this.view.get(ctx, "codeMode");
+    this.view.set(ctx, "spaceMode", mode);
+    this.#spaces.select(ctx, l4Mfn, mode | codeMode << 1);
   }
 
   /** Call it after the host changed segment registers, CPL or mode in the context: brings codeMode and the space in line. */
-  segmentsChanged(_ctx: number): void {
-    throw new Error("not yet");
+  segmentsChanged(ctx: number): void {
+    const { view } = this;
+    const codeMode = codeModeOf(view, ctx);
+    const mode = view.get(ctx, "cpl") === 3 ? SpaceMode.USER : SpaceMode.KERNEL;
+    if (codeMode === view.get(ctx, "codeMode") && mode === view.get(ctx, "spaceMode")) return;
+    view.set(ctx, "codeMode", codeMode);
+    this.selectSpace(ctx, view.number(ctx, "rootMfn"), mode);
   }
 
   /** INVLPG: in every space of this vCPU. */
-  flushPage(_ctx: number, _low: number, _high: number): void {
-    throw new Error("not yet");
+  flushPage(ctx: number, low: number, _high: number): void {
+    this.#spaces.flushPage(ctx, low);
   }
 
-  flushAll(_ctx: number): void {
-    throw new Error("not yet");
+  flushAll(ctx: number): void {
+    this.#spaces.flushAll(ctx);
   }
 
-  /** Every space of every vCPU of the domain is flushed before its next use; a running vCPU leaves its code first (waits for that). */
+  /** Every space of every vCPU of the domain is flushed before its next use; running vCPUs leave their code first. */
   staleAll(): void {
-    throw new Error("not yet");
+    this.world.addWord(EngineWord.STALE, 1);
+    this.world.stopped(() => {});
+  }
+
+  #frameFlags(frame: number): number {
+    return Atomics.load(this.#i32, (this.layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >> 2);
   }
 
   /** Before a frame loses its writable type: no TLB of the domain can write to it any more when this returns. */
-  dropWriteTags(_frame: number): void {
-    throw new Error("not yet");
+  dropWriteTags(frame: number): void {
+    if ((this.#frameFlags(frame) & FrameFlag.WRITE_TAGGED) === 0) return;
+    this.world.stopped(() => this.#spaces.dropTags(frame, true));
   }
 
   /** Before a frame leaves the domain: no TLB of the domain reaches it and it holds no code. */
-  dropFrame(_frame: number): void {
-    throw new Error("not yet");
+  dropFrame(frame: number): void {
+    if (this.#frameFlags(frame) === 0) return;
+    this.world.stopped(() => {
+      this.cache.forget(frame);
+      this.#spaces.dropTags(frame, false);
+    });
   }
 
   /** Every writer outside the CPU goes through here. `frame` is a local frame number. */
-  writeFrame(_frame: number, _offset: number, _bytes: Uint8Array): void {
-    throw new Error("not yet");
+  writeFrame(frame: number, offset: number, bytes: Uint8Array): void {
+    this.view.u8.set(bytes, frame * 4096 + offset);
+    this.frameWritten(frame, offset, bytes.length);
   }
 
-  /** Announces a write done by other means (a shared view): drops decoded code of these bytes. */
-  frameWritten(_frame: number, _offset: number, _length: number): void {
-    throw new Error("not yet");
+  /** Announces a write done by other means (a shared view), after it: drops decoded code of these bytes. */
+  frameWritten(frame: number, offset: number, length: number): void {
+    if (length > 0) this.cache.invalidate(frame, offset, length);
   }
 
   /** Runs `action` while no vCPU of the domain executes guest code. Keep it short. */
-  exclusive<T>(_action: () => T): T {
-    throw new Error("not yet");
+  exclusive<T>(action: () => T): T {
+    return this.world.stopped(action);
   }
 }
 
-/** Generates the interpreter (a few hundred ms); post the result to workers. */
-export function buildInterpreter(): InterpreterImage {
-  throw new Error("not yet");
-}
+export { buildInterpreter } from "./interpreter.ts";
+export type { InterpreterImage } from "./interpreter.ts";

@@ -38,6 +38,8 @@ export interface InterpreterImage {
   readonly module: WebAssembly.Module;
   /** Function table slots by form * VARIANTS + variant, 0 for none; then the special handlers'. */
   readonly slots: Uint16Array;
+  /** By form number: 1 when its handlers can leave (fault, exit, jump) before the instruction is done. */
+  readonly leaves: Uint8Array;
   /** First slot for regions. */
   readonly regionSlot: number;
   readonly bytes: number;
@@ -96,10 +98,11 @@ export function addressings(form: Form): readonly number[] {
 
 /** Generates everything: some hundred milliseconds. */
 export function buildInterpreter(options: InterpreterOptions = {}): InterpreterImage {
-  const { bytes, slots, regionSlot, runtime } = emitInterpreter(options);
+  const { bytes, slots, leaves, regionSlot, runtime } = emitInterpreter(options);
   return {
     module: new WebAssembly.Module(bytes),
     slots,
+    leaves,
     regionSlot,
     bytes: bytes.length,
     checksTlb: runtime.options.checkTlb,
@@ -113,11 +116,14 @@ export function emitInterpreter(options: InterpreterOptions = {}) {
   const helperRefs = emitHelpers(runtime);
   const all = forms();
   const slots = new Uint16Array(all.length * VARIANTS + SPECIALS);
+  const leaves = new Uint8Array(all.length);
   for (const form of all) {
     const emit = (variant: number, addressing: number, deadFlags: boolean, exclusive: boolean) => {
       slots[form.number * VARIANTS + variant] = runtime.handler(form.id, (f, ctx, rec, left) => {
         const which = { addressing, deadFlags, exclusive };
-        new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which).emitHandler(form);
+        const machine = new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which);
+        machine.emitHandler(form);
+        if (machine.mayLeave) leaves[form.number] = 1;
       });
     };
     const writesFlags = form.instruction.flags?.writes !== undefined;
@@ -148,7 +154,7 @@ export function emitInterpreter(options: InterpreterOptions = {}) {
     }),
   );
   const regionSlot = runtime.handlerCount + 1;
-  return { bytes: runtime.finish(), slots, regionSlot, runtime };
+  return { bytes: runtime.finish(), slots, leaves, regionSlot, runtime };
 }
 
 /** A block's end that is no instruction: on to the next block. */

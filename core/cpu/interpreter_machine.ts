@@ -257,15 +257,21 @@ export class InterpreterMachine extends CodeMachine {
 
   // Flow
 
+  /** Some path does not reach the end of the instruction. */
+  mayLeave = false;
+
   leave(reason: number): void {
+    this.mayLeave = true;
     const { handler, runtime, ctx, rec, left } = this;
     handler.returnCall(runtime.exit, [ctx, rec, left, i32.const(reason)]);
   }
   leavePending(): void {
+    this.mayLeave = true;
     const { handler, runtime, ctx, rec, left } = this;
     handler.returnCall(runtime.pendingExit, [ctx, rec, left]);
   }
   raise(vector: number, errorCode?: I32): void {
+    this.mayLeave = true;
     const { handler, runtime, ctx, rec, left } = this;
     const has = this.hasErrorCode(vector);
     const code = has ? errorCode ?? i32.const(0) : i32.const(0);
@@ -289,9 +295,11 @@ export class InterpreterMachine extends CodeMachine {
     return this.f.let(i32.sub(i32.add(this.left, i32.load8_u(this.rec, REC_BACK)), 1));
   }
   goTo(linear: I64): void {
+    this.mayLeave = true;
     this.runtime.lookUp(this.handler, this.ctx, linear, this.#remaining());
   }
   goToRelative(to: Operand): void {
+    this.mayLeave = true;
     const { handler, runtime, ctx, rec, f } = this;
     if (this.variant.addressing === Addressing.IN_PAGE) {
       const left = this.#remaining();

@@ -9,4 +9,7 @@
 export * from "./context.ts";
 export * from "./engine.ts";
 export * from "./exit.ts";
+export { setSegment } from "./reset.ts";
+export type { SegmentField, SegmentValue } from "./reset.ts";
+export type { InterpreterOptions } from "./interpreter.ts";
 export * from "./layout.ts";

@@ -129,6 +129,7 @@ export function emitTranslate(m: ModuleBuilder): Translate {
               const inner = (1n << BigInt(9 * level)) - 1n;
               bad(i64.const((inner << 12n) & ~0x1000n));
               f.set(mfn, i64.or(i64.and(number, ~inner), i64.and(i64.shr_u(va, 12n), inner)));
+              f.do(i32.store(ctx, 1, CTX.largePages));
               f.br(found);
             });
           }

@@ -1,0 +1,350 @@
+/** Writes records: one instruction after another, from a frame's bytes to the arena, until the block ends. */
+import { Decoded, Decoder, DecodeResult, type Form, forms, NO_REGISTER } from "../isa/mod.ts";
+import { type CodeCache, MAXIMUM_BLOCK_BYTES } from "./code_cache.ts";
+import { CodeMode, CTX, SEGMENT_BYTES, SegmentNumber } from "./context.ts";
+import { Vector } from "./exit.ts";
+import { DEAD_FLAGS, EXCLUSIVE, type InterpreterImage, Special, VARIANTS } from "./interpreter.ts";
+import { Addressing } from "./interpreter_machine.ts";
+import { DeadFlags } from "./dead_flags.ts";
+import {
+  REC_ADDRESS_SHIFT,
+  REC_BACK,
+  REC_BASE,
+  REC_BASE_SLOT,
+  REC_CHECKED,
+  REC_DISP,
+  REC_IMM,
+  REC_IMM_HIGH,
+  REC_INDEX,
+  REC_LENGTH,
+  REC_LINEAR_SHIFT,
+  REC_OFFSET,
+  REC_REGISTERS,
+  REC_SCALE,
+  REC_SEGMENT,
+  REC_SLOT,
+  REC_TARGET,
+  RECORD_BYTES,
+} from "./record.ts";
+import { GUARD_EXPECTED, GUARD_MASK, GUARD_RECORDS } from "./straddle.ts";
+
+/** Instructions of one block at most. */
+export const MAXIMUM_BLOCK = 32;
+/** What one block can take from the arena: records, guards, chunks of its own entry and of every jump target, a map. */
+export const BLOCK_ROOM = (MAXIMUM_BLOCK + 4) * RECORD_BYTES + (MAXIMUM_BLOCK + 2) * 256 + 320;
+
+const Register = { none: 0, general: 1, xmm: 2, segment: 3, number: 4 } as const;
+const ADDRESS_SHIFT: Record<number, number> = { 2: 48, 4: 32, 8: 0 };
+
+/** What the record writer must know of each form. */
+interface Plan {
+  readonly registers: readonly number[];
+  readonly memory: boolean;
+  readonly relative: boolean;
+  readonly offset: boolean;
+  readonly wide: boolean;
+  readonly ends: boolean;
+}
+
+function planOf(form: Form): Plan {
+  const { operands, encoding, instruction } = form;
+  return {
+    registers: operands.map((operand) => {
+      if (operand.from !== "decoded") return Register.none;
+      if (operand.kind === "reg") return Register.general;
+      if (operand.kind === "xmm") return Register.xmm;
+      return operand.kind === "seg" ? Register.segment : Register.number;
+    }),
+    memory: operands.some((operand) => operand.kind === "mem" && operand.from === "modrm"),
+    relative: operands.some((operand) => operand.kind === "rel"),
+    offset: encoding.operands.some((operand) => operand.place === "offset"),
+    wide: operands.some((operand) =>
+      operand.kind === "imm" && operand.size === 8 && operand.from === "first"
+    ),
+    ends: instruction.flow !== undefined && instruction.flow !== "branch",
+  };
+}
+
+export class BlockDecoder {
+  readonly #decoder = new Decoder();
+  readonly #decoded = new Decoded();
+  readonly #forms = forms();
+  readonly #plans = this.#forms.map(planOf);
+  readonly #u8: Uint8Array;
+  readonly #u16: Uint16Array;
+  readonly #i32: Int32Array;
+  readonly #slots: Uint16Array;
+  readonly #specials: number;
+  readonly #scratch = new Uint8Array(16);
+  readonly #dead: DeadFlags;
+  readonly #blockForms = new Int32Array(MAXIMUM_BLOCK);
+
+  constructor(buffer: ArrayBufferLike, image: InterpreterImage) {
+    this.#u8 = new Uint8Array(buffer);
+    this.#u16 = new Uint16Array(buffer);
+    this.#i32 = new Int32Array(buffer);
+    this.#slots = image.slots;
+    this.#specials = this.#forms.length * VARIANTS;
+    this.#dead = new DeadFlags(image.leaves);
+  }
+
+  get decoded(): Decoded {
+    return this.#decoded;
+  }
+
+  #special(at: number, which: number): void {
+    this.#clear(at);
+    this.#i32[(at + REC_SLOT) >> 2] = this.#slots[this.#specials + which];
+  }
+  #clear(at: number): void {
+    this.#i32.fill(0, at >> 2, (at + RECORD_BYTES) >> 2);
+  }
+
+  #decode(bytes: Uint8Array, offset: number, available: number, codeMode: number): DecodeResult {
+    const mode = 16 << (codeMode & CodeMode.WIDTH);
+    const stack = codeMode & CodeMode.BIG_STACK ? 4 : 2;
+    return this.#decoder.decode(bytes, offset, available, mode, stack, this.#decoded);
+  }
+
+  /**
+   * Decodes the block at `offset` of a frame; with the lock, and with room in the arena.
+   * @param second byte address of the page that follows in linear addresses, or -1: asked for only when the first instruction straddles
+   * @returns the block's first record; 0: the straddling instruction's second page cannot be fetched
+   */
+  block(
+    cache: CodeCache,
+    frame: number,
+    offset: number,
+    codeMode: number,
+    second: () => number,
+  ): { record: number; instructions: number } {
+    const map = cache.needMap(frame, codeMode);
+    const base = frame * 4096;
+    const flat = (codeMode & CodeMode.FLAT) !== 0;
+    // The chunk of the entry and those of jump targets must not land among the records.
+    const entry = cache.needEntry(map, offset);
+    const plannedEnd = offset + MAXIMUM_BLOCK_BYTES;
+    let at = offset;
+    let count = 0;
+    const records: number[] = [];
+    const targets: number[] = [];
+    const start = this.#firstRecord(cache);
+    let record = start;
+    let ended = false;
+    while (!ended) {
+      if (at >= 4096 || count === MAXIMUM_BLOCK || at + 15 > plannedEnd) break;
+      if (count > 0 && cache.entry(map, at) !== 0) break;
+      const result = this.#decode(this.#u8, base + at, Math.min(15, 4096 - at), codeMode);
+      if (result === DecodeResult.more) {
+        if (count > 0) break;
+        const next = second();
+        if (next < 0) return { record: 0, instructions: 0 };
+        return this.#straddling(cache, map, frame, offset, codeMode, next, entry);
+      }
+      if (result !== DecodeResult.ok) {
+        this.#raising(record, result, at);
+        cache.cover(map, at, Math.min(15, 4096 - at));
+        ended = true;
+        this.#blockForms[count] = -1;
+      } else {
+        const decoded = this.#decoded;
+        const plan = this.#plans[decoded.form];
+        const target = this.#write(record, at, codeMode, flat, false);
+        if (target >= 0) targets.push(record, target);
+        cache.cover(map, at, decoded.length);
+        this.#blockForms[count] = decoded.form;
+        ended = plan.ends;
+        at += decoded.length;
+      }
+      records.push(record);
+      record += RECORD_BYTES;
+      count++;
+    }
+    if (!ended) {
+      this.#link(record, at);
+      if (at < 4096) targets.push(record, at);
+      record += RECORD_BYTES;
+    }
+    cache.take(record - start);
+    for (let i = 0; i < count; i++) this.#u8[records[i] + REC_BACK] = count - i;
+    this.#dropDeadFlags(records, count);
+    for (let i = 0; i < targets.length; i += 2) {
+      this.#i32[(targets[i] + REC_TARGET) >> 2] = cache.needEntry(map, targets[i + 1]) | 0;
+    }
+    Atomics.store(this.#i32, entry >> 2, start | 0);
+    return { record: start, instructions: count };
+  }
+
+  #firstRecord(cache: CodeCache): number {
+    return cache.next;
+  }
+
+  #straddling(
+    cache: CodeCache,
+    map: number,
+    frame: number,
+    offset: number,
+    codeMode: number,
+    second: number,
+    entry: number,
+  ): { record: number; instructions: number } {
+    const inFirst = 4096 - offset;
+    this.#scratch.set(this.#u8.subarray(frame * 4096 + offset, frame * 4096 + 4096));
+    this.#scratch.set(this.#u8.subarray(second, second + 15 - inFirst), inFirst);
+    const result = this.#decode(this.#scratch, 0, 15, codeMode);
+    const length = result === DecodeResult.ok ? this.#decoded.length : 15;
+    const start = cache.take((GUARD_RECORDS + 2) * RECORD_BYTES);
+    this.#special(start, Special.STRADDLE);
+    this.#clear(start + RECORD_BYTES);
+    for (let i = 0; i < length - inFirst; i++) {
+      this.#u8[start + GUARD_MASK + i] = 0xff;
+      this.#u8[start + GUARD_EXPECTED + i] = this.#scratch[inFirst + i];
+    }
+    const record = start + GUARD_RECORDS * RECORD_BYTES;
+    if (result === DecodeResult.ok) {
+      const target = this.#write(record, offset, codeMode, (codeMode & CodeMode.FLAT) !== 0, false);
+      if (target >= 0) {
+        this.#i32[(record + REC_TARGET) >> 2] = cache.needEntry(map, target) | 0;
+      }
+    } else this.#raising(record, result, offset);
+    this.#link(record + RECORD_BYTES, offset + length);
+    this.#u8[record + REC_BACK] = 1;
+    this.#u8[start + REC_BACK] = 1;
+    this.#u16[(start + REC_OFFSET) >> 1] = offset;
+    this.#u8[start + REC_LENGTH] = length;
+    cache.cover(map, offset, inFirst);
+    Atomics.store(this.#i32, entry >> 2, start | 0);
+    return { record: start, instructions: 1 };
+  }
+
+  /**
+   * One instruction and its end record, for stepping. `bytes` are what could be fetched.
+   * @returns false: the instruction goes on after the bytes there are
+   */
+  single(
+    record: number,
+    bytes: Uint8Array,
+    length: number,
+    offset: number,
+    codeMode: number,
+    exclusive: boolean,
+  ) {
+    const result = this.#decode(bytes, 0, length, codeMode);
+    if (result === DecodeResult.more) return false;
+    if (result === DecodeResult.ok) this.#write(record, offset, codeMode, false, exclusive);
+    else this.#raising(record, result, offset);
+    this.#u8[record + REC_BACK] = 1;
+    const end = record + RECORD_BYTES;
+    this.#special(end, Special.STEPPED);
+    this.#u16[(end + REC_OFFSET) >> 1] = offset + (result === DecodeResult.ok ? this.#decoded.length : 0);
+    return true;
+  }
+
+  #raising(record: number, result: DecodeResult, offset: number): void {
+    this.#special(record, Special.RAISE);
+    this.#i32[(record + REC_DISP) >> 2] = result === DecodeResult.tooLong ? Vector.GP : Vector.UD;
+    this.#u16[(record + REC_OFFSET) >> 1] = offset;
+  }
+
+  #link(record: number, offset: number): void {
+    this.#special(record, offset < 4096 ? Special.LINK : Special.LINK_OUT);
+    this.#i32[(record + REC_DISP) >> 2] = offset;
+    this.#u16[(record + REC_OFFSET) >> 1] = offset;
+  }
+
+  /** Writes the decoded instruction's record. @returns the offset of an in-page target, or -1 */
+  #write(record: number, offset: number, codeMode: number, inPageJumps: boolean, exclusive: boolean): number {
+    const decoded = this.#decoded;
+    const u8 = this.#u8;
+    const i32 = this.#i32;
+    const plan = this.#plans[decoded.form];
+    const form = this.#forms[decoded.form];
+    this.#clear(record);
+    for (let i = 0; i < plan.registers.length; i++) {
+      const number = decoded.registers[i];
+      let value = number;
+      switch (plan.registers[i]) {
+        case Register.none:
+          continue;
+        case Register.general:
+          value = number < 16 ? number << 3 : ((number - 16) << 3) + 1;
+          break;
+        case Register.xmm:
+          value = number << 4;
+          break;
+        case Register.segment:
+          value = number * SEGMENT_BYTES;
+          break;
+      }
+      u8[record + REC_REGISTERS + i] = value;
+    }
+    i32[(record + REC_IMM) >> 2] = decoded.immediate;
+    i32[(record + REC_IMM_HIGH) >> 2] = plan.wide ? decoded.immediateHigh : decoded.second;
+    const long = (codeMode & CodeMode.WIDTH) === CodeMode.WIDTH_64;
+    const flat = (codeMode & CodeMode.FLAT) !== 0;
+    const { segment } = decoded;
+    let segmentNumber = segment;
+    if (flat && segment < 4) {
+      segmentNumber = segment === SegmentNumber.ss ? SegmentNumber.flatStack : SegmentNumber.flat;
+    }
+    u8[record + REC_SEGMENT] = segmentNumber * SEGMENT_BYTES;
+    u8[record + REC_CHECKED] = long || segmentNumber >= SegmentNumber.flat ? 0 : 1;
+    u8[record + REC_ADDRESS_SHIFT] = ADDRESS_SHIFT[decoded.addrSize];
+    u8[record + REC_LINEAR_SHIFT] = long ? 0 : 32;
+    let addressing: number = Addressing.BASE;
+    let target = -1;
+    if (plan.memory) {
+      let displacement = decoded.disp;
+      u8[record + REC_BASE] = decoded.base === NO_REGISTER ? CTX.zero : decoded.base << 3;
+      if (decoded.ripRelative) {
+        u8[record + REC_BASE] = CTX.codePage;
+        displacement += offset + decoded.length;
+        if (displacement !== (displacement | 0)) {
+          // The record has no room for it; such an address is out of reach of any code model.
+          this.#raising(record, DecodeResult.undefined, offset);
+          return -1;
+        }
+      }
+      i32[(record + REC_DISP) >> 2] = displacement;
+      u8[record + REC_INDEX] = decoded.index === NO_REGISTER ? CTX.zero : decoded.index << 3;
+      u8[record + REC_SCALE] = decoded.scale;
+      const simple = long && decoded.addrSize === 8 && segmentNumber >= SegmentNumber.flat;
+      const wanted = decoded.index === NO_REGISTER ? Addressing.BASE : Addressing.INDEX;
+      addressing = simple && this.#slots[decoded.form * VARIANTS + wanted] !== 0
+        ? wanted
+        : Addressing.GENERIC;
+      if (plan.offset) i32[(record + REC_IMM) >> 2] = decoded.dispHigh;
+    }
+    if (plan.relative) {
+      const to = offset + decoded.length + decoded.immediate;
+      i32[(record + REC_DISP) >> 2] = to;
+      addressing = Addressing.OUT_OF_PAGE;
+      if (inPageJumps && to >= 0 && to < 4096 && form.opSize !== 2) {
+        addressing = Addressing.IN_PAGE;
+        target = to;
+      }
+    }
+    const variant = exclusive && form.lock ? EXCLUSIVE : addressing;
+    const slot = this.#slots[decoded.form * VARIANTS + variant];
+    if (slot === 0) throw new Error(`${form.id} has no handler for variant ${variant}`);
+    i32[(record + REC_SLOT) >> 2] = slot;
+    this.#u16[(record + REC_OFFSET) >> 1] = offset;
+    u8[record + REC_LENGTH] = decoded.length;
+    this.#u16[(record + REC_BASE_SLOT) >> 1] = addressing;
+    return target;
+  }
+
+  /** Chooses the variants without flag work, and keeps every record's handler in REC_BASE_SLOT. */
+  #dropDeadFlags(records: readonly number[], count: number): void {
+    const dead = this.#dead.find(this.#blockForms, count);
+    for (let i = 0; i < count; i++) {
+      const record = records[i];
+      const addressing = this.#u16[(record + REC_BASE_SLOT) >> 1];
+      if (dead[i] !== 0) {
+        const slot = this.#slots[this.#blockForms[i] * VARIANTS + DEAD_FLAGS + addressing];
+        if (slot !== 0) this.#i32[(record + REC_SLOT) >> 2] = slot;
+      }
+      this.#u16[(record + REC_BASE_SLOT) >> 1] = this.#i32[(record + REC_SLOT) >> 2];
+    }
+  }
+}

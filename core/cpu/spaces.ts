@@ -1,0 +1,143 @@
+/** The TLBs of a vCPU: one a space, that is, a top-level page table seen from user or supervisor mode with one code mode. */
+import { CONTEXT_BYTES, CTX, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_SPACES } from "./context.ts";
+import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "./layout.ts";
+import type { DomainLayout } from "./layout.ts";
+import { EngineWord, type World } from "./world.ts";
+
+const SPACE_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
+const ENTRY_WORDS = TLB_ENTRY_BYTES >> 2;
+const ADDEND_WORD = TLB_ADDEND >> 2;
+/** Words of a space's record in the context: root low, root high | key << 16, time of last use, STALE when last flushed. */
+const ROOT = 0, KEY = 1, USED = 2, SEEN = 3;
+const FREE = -1;
+
+export class Spaces {
+  readonly #i32: Int32Array;
+  readonly #layout: DomainLayout;
+  readonly #world: World;
+  #clock = 0;
+
+  constructor(buffer: ArrayBufferLike, layout: DomainLayout, world: World) {
+    this.#i32 = new Int32Array(buffer);
+    this.#layout = layout;
+    this.#world = world;
+  }
+
+  #tlb(ctx: number, space: number): number {
+    const vcpu = (ctx - this.#layout.contexts) / CONTEXT_BYTES;
+    return this.#layout.tlbs + (vcpu * TLB_SPACES + space) * SPACE_BYTES;
+  }
+  #record(ctx: number, space: number): number {
+    return (ctx + CTX.spaces + space * 16) >> 2;
+  }
+  #clear(ctx: number, space: number): void {
+    const at = this.#tlb(ctx, space) >> 2;
+    this.#i32.fill(-1, at, at + (SPACE_BYTES >> 2));
+    this.#i32[this.#record(ctx, space) + SEEN] = this.#world.word(EngineWord.STALE);
+  }
+
+  /** All spaces free and empty; space 0 current, with no root. */
+  reset(ctx: number): void {
+    for (let space = 0; space < TLB_SPACES; space++) {
+      this.#clear(ctx, space);
+      this.#i32[this.#record(ctx, space) + KEY] = FREE;
+      this.#i32[this.#record(ctx, space) + USED] = 0;
+    }
+    this.#i32[(ctx + CTX.space) >> 2] = 0;
+    this.#i32[(ctx + CTX.tlb) >> 2] = this.#tlb(ctx, 0);
+  }
+
+  /** Makes the space of (root frame, key) current; an empty one when there was none. */
+  select(ctx: number, root: number, key: number): void {
+    const i32 = this.#i32;
+    const low = root | 0;
+    const word = (root / 0x100000000) | key << 16;
+    let victim = 0;
+    let oldest = Infinity;
+    let found = -1;
+    for (let space = 0; space < TLB_SPACES; space++) {
+      const at = this.#record(ctx, space);
+      if (i32[at + KEY] === word && i32[at + ROOT] === low) {
+        found = space;
+        break;
+      }
+      const used = i32[at + KEY] === FREE ? -1 : i32[at + USED];
+      if (used < oldest) {
+        oldest = used;
+        victim = space;
+      }
+    }
+    const space = found < 0 ? victim : found;
+    const at = this.#record(ctx, space);
+    if (found < 0) {
+      this.#clear(ctx, space);
+      i32[at + ROOT] = low;
+      i32[at + KEY] = word;
+    } else if (i32[at + SEEN] !== this.#world.word(EngineWord.STALE)) this.#clear(ctx, space);
+    i32[at + USED] = ++this.#clock;
+    i32[(ctx + CTX.space) >> 2] = space;
+    i32[(ctx + CTX.tlb) >> 2] = this.#tlb(ctx, space);
+    i32[(ctx + CTX.rootMfn) >> 2] = low;
+    i32[(ctx + CTX.rootMfn + 4) >> 2] = root / 0x100000000;
+  }
+
+  /** Empties the current space if staleAll came since. */
+  refresh(ctx: number): void {
+    const space = this.#i32[(ctx + CTX.space) >> 2];
+    if (this.#i32[this.#record(ctx, space) + SEEN] !== this.#world.word(EngineWord.STALE)) {
+      this.#clear(ctx, space);
+    }
+  }
+
+  flushAll(ctx: number): void {
+    const current = this.#i32[(ctx + CTX.space) >> 2];
+    for (let space = 0; space < TLB_SPACES; space++) {
+      if (space === current) this.#clear(ctx, space);
+      else this.#i32[this.#record(ctx, space) + KEY] = FREE;
+    }
+    this.#i32[(ctx + CTX.largePages) >> 2] = 0;
+  }
+
+  flushPage(ctx: number, low: number): void {
+    // A large page lies in many entries, which are not told apart.
+    if (this.#i32[(ctx + CTX.largePages) >> 2] !== 0) return this.flushAll(ctx);
+    const index = (low >>> 12) & (TLB_ENTRIES - 1);
+    for (let space = 0; space < TLB_SPACES; space++) {
+      const at = (this.#tlb(ctx, space) + index * TLB_ENTRY_BYTES) >> 2;
+      this.#i32.fill(-1, at, at + 6);
+    }
+  }
+
+  /** With every vCPU stopped: takes tags of a frame out of all TLBs of the domain. */
+  dropTags(frame: number, onlyWrites: boolean): void {
+    const i32 = this.#i32;
+    const { tlbs, vcpus } = this.#layout;
+    const address = (frame << 12) | 0;
+    const end = (tlbs + vcpus * TLB_SPACES * SPACE_BYTES) >> 2;
+    for (let at = tlbs >> 2; at < end; at += ENTRY_WORDS) {
+      // The read tag's low word; the write tag lies two words on, and every entry with a write tag has the same read tag
+      // (unless SMAP withholds it).
+      const addend = i32[at + ADDEND_WORD];
+      if (i32[at + 2] !== -1 && ((i32[at + 2] + addend) | 0) === address) {
+        i32[at + 2] = -1;
+        i32[at + 3] = -1;
+      }
+      if (onlyWrites) continue;
+      if (i32[at] !== -1 && ((i32[at] + addend) | 0) === address) i32[at] = i32[at + 1] = -1;
+      if (i32[at + 4] !== -1 && ((i32[at + 4] + addend) | 0) === address) i32[at + 4] = i32[at + 5] = -1;
+    }
+    const flags = (this.#layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >> 2;
+    Atomics.and(
+      i32,
+      flags,
+      ~(onlyWrites ? FrameFlag.WRITE_TAGGED : FrameFlag.WRITE_TAGGED | FrameFlag.TAGGED),
+    );
+  }
+
+  /** With every vCPU stopped: no execute tag stays in any TLB of the domain. */
+  dropExecuteTags(): void {
+    const { tlbs, vcpus } = this.#layout;
+    const end = (tlbs + vcpus * TLB_SPACES * SPACE_BYTES) >> 2;
+    for (let at = (tlbs >> 2) + 4; at < end; at += ENTRY_WORDS) this.#i32[at] = this.#i32[at + 1] = -1;
+  }
+}
