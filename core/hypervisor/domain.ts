@@ -54,6 +54,7 @@ export class Domain {
   /** Lets go of the engine (its instance and table); the next use makes another. */
   dropEngine(): void {
     this.#engine = undefined;
+    for (const vcpu of this.vcpus) vcpu.dropEngine();
   }
 
   get mfnBase(): number {

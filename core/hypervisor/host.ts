@@ -186,6 +186,8 @@ export class Host implements AsyncDisposable {
       header.storeMfn = start.storeMfn;
       header.consoleMfn = start.consoleMfn;
       this.#support.startDomain(domain, start);
+      // Starting it may have taken an engine; this thread runs no guest code, and instances by the hundred cost memory.
+      domain.dropEngine();
       updateWallClock(domain);
       this.#pcpus.order({ kind: "attach", share: domain.share });
       this.machine.scheduler.clearFlags(domain.vcpus[0], PauseFlag.DOWN);

@@ -34,19 +34,23 @@ export class PcpuPool {
 
   async start(count: number): Promise<void> {
     if (!Number.isInteger(count) || count < 1 || count > MAX_PCPUS) throw new RangeError(`pcpus: ${count}`);
-    const starts = Array.from({ length: count }, (_, pcpu) => this.#startWorker(pcpu));
-    await Promise.all(starts);
+    // All of them load their scripts while this thread may have to generate the interpreter.
+    const workers = Array.from({ length: count }, (_, pcpu) => this.#newWorker(pcpu));
+    await Promise.all(workers.map((worker, pcpu) => this.#startWorker(pcpu, worker)));
     this.machine.header.pcpus = count;
   }
 
-  async #startWorker(pcpu: number): Promise<void> {
-    const { machine } = this;
+  #newWorker(pcpu: number): Worker {
     // Guest code that found a fault in the translator could still not open a file.
-    const worker = new Worker(this.parts.workerUrl, {
+    return new Worker(this.parts.workerUrl, {
       type: "module",
       name: `pcpu${pcpu}`,
       deno: { permissions: "none" },
     });
+  }
+
+  async #startWorker(pcpu: number, worker: Worker): Promise<void> {
+    const { machine } = this;
     const { port1, port2 } = new MessageChannel();
     const ready = Promise.withResolvers<void>();
     worker.onerror = (event) => {
@@ -124,7 +128,7 @@ export class PcpuPool {
     for (const domid of this.#detaching.keys()) this.#detached(pcpu, domid);
     if (this.#stopping || machine.header.pcpus === 0) return;
     const attach = [...machine.domains()].map((domain): Order => ({ kind: "attach", share: domain.share }));
-    this.#startWorker(pcpu).then(
+    this.#startWorker(pcpu, this.#newWorker(pcpu)).then(
       () => attach.forEach((order) => this.#orderOne(pcpu, order)),
       (error) => this.take({ kind: "log", text: `cpu#${pcpu} does not come back: ${error}` }),
     );

@@ -36,6 +36,11 @@ export class Vcpu {
     };
   }
 
+  /** Forgets the engine: see Domain.dropEngine. */
+  dropEngine(): void {
+    this.#hypercall = undefined;
+  }
+
   /** Index of the context's kick word in `domain.views.i32`. */
   get kickIndex(): number {
     return (this.ctx + CTX.kick) >> 2;
