@@ -14,3 +14,4 @@ export * from "./decoder.ts";
 export * from "./arithmetic.ts";
 export * from "./assembler.ts";
 export * from "./disassembler.ts";
+export * from "./liveness.ts";

@@ -167,6 +167,7 @@ export const retFar = instruction("retf", {
 export const iret = ([["iretw", 16], ["iretd", 32], ["iretq", 64]] as const).map(([name, bits]) =>
   instruction(name, {
     encodings: [`CF [op${bits}]`],
+    aliases: ["iret"],
     stack: true,
     flow: "leave",
     unrecorded: HOSTED,

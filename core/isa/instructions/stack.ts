@@ -34,6 +34,7 @@ const sizedName = (stem: string, suffix: string) => stem + (suffix || "w");
 export const pushf = BY_SIZE.map(([suffix, bits]) =>
   instruction(sizedName("pushf", suffix), {
     encodings: [`9C [d64] [op${bits}]`],
+    aliases: ["pushf"],
     stack: true,
     flags: { reads: "OSZAPCDITNLKV" },
     meaning(m) {
@@ -45,6 +46,7 @@ export const pushf = BY_SIZE.map(([suffix, bits]) =>
 export const popf = BY_SIZE.map(([suffix, bits]) =>
   instruction(sizedName("popf", suffix), {
     encodings: [`9D [d64] [op${bits}]`],
+    aliases: ["popf"],
     stack: true,
     flow: "leave",
     flags: { writes: "OSZAPCDTN", mayWrite: "ILKV" },
@@ -72,6 +74,7 @@ const wrapped = (m: Machine, pointer: Int, distance: number): Int =>
 export const pusha = BY_SIZE.slice(0, 2).map(([suffix, bits]) =>
   instruction(sizedName("pusha", suffix), {
     encodings: [`60 [i64] [op${bits}]`],
+    aliases: ["pusha"],
     stack: true,
     meaning(m) {
       const pointer = m.stackPointer();
@@ -86,6 +89,7 @@ export const pusha = BY_SIZE.slice(0, 2).map(([suffix, bits]) =>
 export const popa = BY_SIZE.slice(0, 2).map(([suffix, bits]) =>
   instruction(sizedName("popa", suffix), {
     encodings: [`61 [i64] [op${bits}]`],
+    aliases: ["popa"],
     stack: true,
     meaning(m) {
       const pointer = m.stackPointer();
