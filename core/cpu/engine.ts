@@ -2,13 +2,23 @@
 import { reciprocal, reciprocalSquareRoot } from "../isa/softfloat/mod.ts";
 import { BLOCK_ROOM, BlockDecoder } from "./block_decoder.ts";
 import { CodeCache } from "./code_cache.ts";
-import { ContextView, CTX, Flag, KICK_ENGINE, SEGMENT_BASE, STEP_RECORDS, TLB_ENTRIES } from "./context.ts";
+import {
+  ContextView,
+  CTX,
+  Flag,
+  KICK_ENGINE,
+  SEGMENT_BASE,
+  SegmentNumber,
+  STEP_RECORDS,
+  TLB_ENTRIES,
+} from "./context.ts";
 import { EXIT_COUNTERS, ExitReason, Internal, Vector } from "./exit.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import type { InterpreterImage } from "./interpreter.ts";
 import type { DomainLayout } from "./layout.ts";
 import { EXECUTE } from "./paging.ts";
 import { codeModeOf, resetContext } from "./reset.ts";
+import { type DescriptorHooks, Outcome, Segmentation } from "./segmentation.ts";
 import { Spaces } from "./spaces.ts";
 import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "./layout.ts";
 import { EngineWord, World } from "./world.ts";
@@ -22,6 +32,11 @@ export interface EngineHooks {
    *   the value in exitInfo
    */
   foreign(ctx: number, mfn: number, offset: number, size: number, write: boolean, data: number): number;
+  /**
+   * Descriptor tables. With it the engine does segment loads, far transfers, IRET to the same or an outer ring, LAR, LSL, VERR and VERW
+   * itself; without it (or for gates, tasks and inner rings) they leave `run`. See DescriptorHooks.
+   */
+  readonly descriptors?: DescriptorHooks;
 }
 
 export const FOREIGN_FAULT = -1;
@@ -58,6 +73,7 @@ export class Engine {
   readonly #spaces: Spaces;
   readonly #decoder: BlockDecoder;
   readonly #memory: GuestMemory;
+  readonly #segmentation: Segmentation | undefined;
   readonly #bytes = new Uint8Array(16);
 
   constructor({ image, memory, layout, hooks }: EngineOptions) {
@@ -91,6 +107,7 @@ export class Engine {
     });
     this.exports = instance.exports as unknown as Exports;
     this.#memory = new GuestMemory(this, buffer);
+    if (hooks.descriptors) this.#segmentation = new Segmentation(this, hooks.descriptors);
   }
 
   /**
@@ -110,12 +127,16 @@ export class Engine {
     const leftAt = (ctx + CTX.left) >> 2;
     const eflagsAt = (ctx + CTX.eflags) >> 2;
     let left = budget;
+    // After a load of SS the next instruction runs before anything else is looked at.
+    let shadow = false;
     for (;;) {
       if (left <= 0) return this.#finish(ctx, ExitReason.BUDGET, budget);
       let reason: number;
-      if (i32[eflagsAt] & Flag.TF) {
+      const trap = (i32[eflagsAt] & Flag.TF) !== 0;
+      if (trap || shadow) {
+        shadow = false;
         reason = this.#single(ctx, false);
-        if (reason === Internal.STEPPED) {
+        if (trap && reason === Internal.STEPPED) {
           return this.#finish(ctx, ExitReason.TRAP_STEP, budget - left + 1);
         }
       } else {
@@ -149,6 +170,15 @@ export class Engine {
         const bits = Atomics.exchange(i32, (ctx + CTX.kick) >> 2, 0) & ~KICK_ENGINE;
         if (bits === 0) continue;
         i32[(ctx + CTX.exitInfo) >> 2] = bits;
+      } else if (this.#segmentation && Segmentation.handles(reason)) {
+        const outcome = this.#segmentation.handle(ctx, reason);
+        if (outcome === Outcome.DONE) {
+          if (trap) return this.#finish(ctx, ExitReason.TRAP_STEP, budget - left + 1);
+          shadow = reason === ExitReason.SEGLOAD && (i32[(ctx + CTX.exitInfo) >> 2] & 7) === SegmentNumber.ss;
+          left--;
+          continue;
+        }
+        if (outcome === Outcome.FAULTED) reason = ExitReason.FAULT;
       }
       return this.#finish(ctx, reason, budget - left);
     }
@@ -172,6 +202,10 @@ export class Engine {
         const bits = Atomics.exchange(this.#i32, (ctx + CTX.kick) >> 2, 0) & ~KICK_ENGINE;
         if (bits === 0) continue;
         this.#i32[(ctx + CTX.exitInfo) >> 2] = bits;
+      } else if (this.#segmentation && Segmentation.handles(reason)) {
+        const outcome = this.#segmentation.handle(ctx, reason);
+        if (outcome === Outcome.DONE) return this.#finish(ctx, ExitReason.BUDGET, 1);
+        if (outcome === Outcome.FAULTED) return this.#finish(ctx, ExitReason.FAULT, 0);
       }
       return this.#finish(ctx, reason, 0);
     }

@@ -9,6 +9,8 @@
 export * from "./context.ts";
 export * from "./engine.ts";
 export * from "./exit.ts";
+export { loaded as segmentOf } from "./segmentation.ts";
+export type { Descriptor, DescriptorHooks } from "./segmentation.ts";
 export { setSegment } from "./reset.ts";
 export type { SegmentField, SegmentValue } from "./reset.ts";
 export type { InterpreterOptions } from "./interpreter.ts";
