@@ -1,7 +1,8 @@
 /** A vCPU's registers, stack and code as Xen prints them for a crashed PV guest (xen/arch/x86/traps.c: registers and guest stack; console lines). */
-import { SEGMENT_SELECTOR } from "../cpu/context.ts";
-import { CTX } from "../cpu/context.ts";
+import { CTX, SEGMENT_SELECTOR } from "../cpu/context.ts";
 import { FRAME_INFO_BYTES } from "../cpu/layout.ts";
+import { vcpu_info } from "./abi/xen.ts";
+import { GuestMode, VcpuState } from "./layout.ts";
 import type { Vcpu } from "./vcpu.ts";
 
 const REGISTERS = [
@@ -29,6 +30,7 @@ const NUMBER: Record<string, number> = {
   r14: 14,
   r15: 15,
 };
+const CR2 = vcpu_info.offset("arch.cr2");
 const STACK_LINES = 20;
 const WORDS_A_LINE = 4;
 
@@ -101,15 +103,20 @@ export function registerDump(vcpu: Vcpu): string {
   const rip = context.big(ctx, "rip");
   const masked = state.vcpuInfo === 0 ? 0 : views.u8[state.vcpuInfo + 1];
   const cr3 = context.number(ctx, "rootMfn") * 4096;
+  const cr2 = state.vcpuInfo === 0 ? 0n : context.data.getBigUint64(state.vcpuInfo + CR2, true);
+  const otherGs = context.data.getBigUint64(
+    state.base + VcpuState.offsets[state.guestMode === GuestMode.KERNEL ? "gsBaseUser" : "gsBaseKernel"],
+    true,
+  );
   return [
     `RIP:    ${selector("cs")}:[<${hex(rip)}>]`,
     `RFLAGS: ${hex(context.flags(ctx))}   EM: ${
       masked === 0 ? 0 : 1
     }   CONTEXT: pv guest (d${domain.domid}v${vcpu.id})`,
     ...REGISTERS.map((line) => line.map(cell).join("   ")),
-    `${cell("r15")}   cr0: ${hex(context.big(ctx, "cr0"))}   cr4: ${hex(context.big(ctx, "cr4"))}`,
-    `cr3: ${hex(cr3)}   cr2: ${hex(context.big(ctx, "cr2"))}`,
-    `fsb: ${hex(base("fs"))}   gsb: ${hex(base("gs"))}   gss: ${hex(context.big(ctx, "kernelGsBase"))}`,
+    `${cell("r15")}   cr0: ${hex(state.cr0Lo)}   cr4: ${hex(state.cr4Lo)}`,
+    `cr3: ${hex(cr3)}   cr2: ${hex(cr2)}`,
+    `fsb: ${hex(base("fs"))}   gsb: ${hex(base("gs"))}   gss: ${hex(otherGs)}`,
     `ds: ${selector("ds")}   es: ${selector("es")}   fs: ${selector("fs")}   gs: ${selector("gs")}   ss: ${
       selector("ss")
     }   cs: ${selector("cs")}`,
