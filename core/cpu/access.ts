@@ -86,9 +86,11 @@ export function emitAccess(m: ModuleBuilder, translate: Translate, foreign: Fore
     size,
   ) => {
     const info = f.let(i32.add(i32.load(ctx, CTX.frameInfo), i32.shl(i32.shr_u(address, 12), 4)));
+    const flags = f.let(i32.load(info, FRAME_CPU_FLAGS));
+    f.if(i32.eqz(i32.and(flags, FrameFlag.HAS_CODE)), () => f.return(i32.const(0)));
     f.if(
-      i32.eqz(i32.and(i32.load(info, FRAME_CPU_FLAGS), FrameFlag.HAS_CODE)),
-      () => f.return(i32.const(0)),
+      i32.eqz(i32.and(flags, FrameFlag.SLOW_WRITTEN)),
+      () => f.drop(i32.atomic_rmw_or(info, FrameFlag.SLOW_WRITTEN, FRAME_CPU_FLAGS)),
     );
     const map = f.local("i32");
     const first = f.let(i64.extend_i32_u(i32.and(i32.shr_u(address, 6), 63)));

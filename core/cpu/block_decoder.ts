@@ -109,7 +109,7 @@ export class BlockDecoder {
   /**
    * Decodes the block at `offset` of a frame; with the lock, and with room in the arena.
    * @param second byte address of the page that follows in linear addresses, or -1: asked for only when the first instruction straddles
-   * @returns the block's first record; 0: the straddling instruction's second page cannot be fetched
+   * @returns the block's first record, not yet entered in the map; 0: the straddling instruction's second page cannot be fetched
    */
   block(
     cache: CodeCache,
@@ -122,7 +122,7 @@ export class BlockDecoder {
     const base = frame * 4096;
     const flat = (codeMode & CodeMode.FLAT) !== 0;
     // The chunk of the entry and those of jump targets must not land among the records.
-    const entry = cache.needEntry(map, offset);
+    cache.needEntry(map, offset);
     const plannedEnd = offset + MAXIMUM_BLOCK_BYTES;
     let at = offset;
     let count = 0;
@@ -139,7 +139,7 @@ export class BlockDecoder {
         if (count > 0) break;
         const next = second();
         if (next < 0) return { record: 0, instructions: 0 };
-        return this.#straddling(cache, map, frame, offset, codeMode, next, entry);
+        return this.#straddling(cache, map, frame, offset, codeMode, next);
       }
       if (result !== DecodeResult.ok) {
         this.#raising(record, result, at);
@@ -171,7 +171,6 @@ export class BlockDecoder {
     for (let i = 0; i < targets.length; i += 2) {
       this.#i32[(targets[i] + REC_TARGET) >> 2] = cache.needEntry(map, targets[i + 1]) | 0;
     }
-    Atomics.store(this.#i32, entry >> 2, start | 0);
     return { record: start, instructions: count };
   }
 
@@ -186,7 +185,6 @@ export class BlockDecoder {
     offset: number,
     codeMode: number,
     second: number,
-    entry: number,
   ): { record: number; instructions: number } {
     const inFirst = 4096 - offset;
     this.#scratch.set(this.#u8.subarray(frame * 4096 + offset, frame * 4096 + 4096));
@@ -213,7 +211,6 @@ export class BlockDecoder {
     this.#u16[(start + REC_OFFSET) >> 1] = offset;
     this.#u8[start + REC_LENGTH] = length;
     cache.cover(map, offset, inFirst);
-    Atomics.store(this.#i32, entry >> 2, start | 0);
     return { record: start, instructions: 1 };
   }
 

@@ -130,6 +130,18 @@ export class CodeCache {
     }
   }
 
+  /**
+   * After decoding and covering: whether a vCPU may have stored to the frame meanwhile. Then, with every vCPU stopped, the bytes must be
+   * read again.
+   */
+  mayHaveChanged(frame: number): boolean {
+    return (Atomics.or(this.#i32, this.#info(frame, FRAME_CPU_FLAGS), 0) & FrameFlag.SLOW_WRITTEN) !== 0;
+  }
+  /** With every vCPU stopped: no store is on its way. */
+  settle(frame: number): void {
+    Atomics.and(this.#i32, this.#info(frame, FRAME_CPU_FLAGS), ~FrameFlag.SLOW_WRITTEN);
+  }
+
   /** After (or, for a vCPU's own store, before) bytes of a frame change. */
   invalidate(frame: number, offset: number, length: number): void {
     const flags = this.#info(frame, FRAME_CPU_FLAGS);

@@ -303,7 +303,7 @@ export class Engine {
     return world.locked(() => {
       let map = cache.map(frame, codeMode);
       if (map === 0 || cache.entry(map, low & 0xfff) === 0) {
-        if (!cache.hasRoom(BLOCK_ROOM)) {
+        if (!cache.hasRoom(2 * BLOCK_ROOM)) {
           cache.flush();
           // The execute tag is gone: once more, from the start.
           return true;
@@ -315,8 +315,16 @@ export class Engine {
           const page = this.#fetchAddress(ctx, next | 0, (high + carried) | 0);
           return page;
         };
-        const made = this.#decoder.block(cache, frame, low & 0xfff, codeMode, second);
+        let made = this.#decoder.block(cache, frame, low & 0xfff, codeMode, second);
         if (made.record === 0) return false;
+        if (cache.mayHaveChanged(frame)) {
+          made = world.stopped(() => {
+            cache.settle(frame);
+            return this.#decoder.block(cache, frame, low & 0xfff, codeMode, second);
+          });
+          if (made.record === 0) return false;
+        }
+        cache.setEntry(cache.map(frame, codeMode), low & 0xfff, made.record);
         cache.count(ctx, "blocksDecoded");
         cache.count(ctx, "instructionsDecoded", made.instructions);
         map = cache.map(frame, codeMode);

@@ -17,6 +17,8 @@ export const FrameFlag = {
   TAGGED: 2,
   /** Instructions were decoded from it: no write tag may be made. */
   HAS_CODE: 4,
+  /** A vCPU has stored, or is about to, beside decoded code: whoever decodes from it makes sure that the store is done. */
+  SLOW_WRITTEN: 8,
 } as const;
 
 /** Engine words shared by all workers of a domain, at `layout.engine`. */
