@@ -10,6 +10,7 @@ import { type Machine, type Operand, type StateName, Vector } from "../meaning.t
 import { MXCSR_MASK } from "./sse_control.ts";
 import { Cr0 } from "./system_common.ts";
 
+const AREA = 512;
 const X87 = 32;
 const XMM = 160;
 const registers = (m: Machine): number => m.mode === 64 ? 16 : 8;
@@ -21,15 +22,13 @@ function check(m: Machine, area: Operand): void {
     m.faultIf(m.ne(m.and(m.state("cr0"), Cr0.EM | Cr0.TS), 0), Vector.NM);
   });
   m.faultIf(i32.and(i32.wrap_i64(area.linear()), 15), Vector.GP, 0);
+  // Both ends are found accessible before anything changes, the last byte first as processors do.
+  area.at(AREA - 1, 1).read();
+  area.at(0, 16).readVector();
 }
 
 function save(m: Machine, area: Operand): void {
   check(m, area);
-  // Both ends are found writable before anything is written.
-  const last = XMM + 16 * (registers(m) - 1);
-  area.at(0, 16).readVector();
-  area.at(last, 16).readVector();
-
   const wide = m.opSize === 8;
   const word = (name: StateName, shift: number) =>
     i64.shl(i64.and(i64.extend_i32_u(m.state(name) as I32), 0xffffn), shift);
@@ -50,7 +49,6 @@ function restore(m: Machine, area: Operand): void {
   check(m, area);
   const first = area.at(0, 16).readVector();
   const second = area.at(16, 16).readVector();
-  area.at(XMM + 16 * (registers(m) - 1), 16).readVector();
   const mxcsr = m.let(i32.wrap_i64(i64x2.extract_lane(second, 1)));
   m.faultIf(i32.and(mxcsr, ~MXCSR_MASK), Vector.GP, 0);
 
