@@ -55,6 +55,8 @@ export interface InstructionSpec {
   readonly aliases?: readonly string[];
   /** CPUID feature it belongs to ("sse2", "popcnt"); none: always there. */
   readonly feature?: string;
+  /** Bytes of the memory operand, [from, to), that differ between processors (FXSAVE's MXCSR_MASK): masked by the conformance test. */
+  readonly openBytes?: readonly [number, number];
   /** Why no vectors can be recorded for it at user level ("privileged", "leaves to the host"), shown by the conformance test. */
   readonly unrecorded?: string;
   meaning(m: Machine, ...operands: Operand[]): void;

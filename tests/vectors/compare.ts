@@ -1,7 +1,7 @@
 import type { Form } from "../../core/isa/mod.ts";
 import { Flag } from "../../core/cpu/mod.ts";
 import type { FormCase } from "./cases.ts";
-import type { Outcome } from "./format.ts";
+import { DATA, LOW, type Outcome } from "./format.ts";
 import { SHOWN_FLAGS } from "./machine.ts";
 
 const LETTERS: Readonly<Record<string, number>> = {
@@ -24,8 +24,16 @@ export function undefinedFlags(form: Form, values: readonly bigint[]): number {
   return mask;
 }
 
+type OpenBytes = Form["instruction"]["openBytes"];
+
 /** What differs between the recorded and our outcome, a line each; empty when they agree. */
-export function differences(one: FormCase, recorded: Outcome, ours: Outcome, openFlags: number): string[] {
+export function differences(
+  one: FormCase,
+  recorded: Outcome,
+  ours: Outcome,
+  openFlags: number,
+  open: OpenBytes = undefined,
+): string[] {
   const found: string[] = [];
   const differ = (what: string, wanted: string | number | bigint, got: string | number | bigint) => {
     if (wanted !== got) found.push(`${what}: recorded ${hex(wanted)}, ours ${hex(got)}`);
@@ -48,12 +56,16 @@ export function differences(one: FormCase, recorded: Outcome, ours: Outcome, ope
     differ("error code", recorded.error, ours.error);
   }
   if (recorded.vector === 14) differ("cr2", recorded.cr2 & width, ours.cr2 & width);
-  differ("memory", changes(recorded), changes(ours));
+  const address = open && one.address !== undefined ? one.address - (one.address < DATA ? LOW : DATA) : 0;
+  const [from, to] = open ? [address + open[0], address + open[1]] : [0, 0];
+  differ("memory", changes(recorded, from, to), changes(ours, from, to));
   return found;
 }
 
-function changes(outcome: Outcome): string {
-  return outcome.memory.map(([offset, value]) => `${offset.toString(16)}=${value.toString(16)}`).join(" ");
+/** Without the offsets [from, to). */
+function changes(outcome: Outcome, from: number, to: number): string {
+  return outcome.memory.filter(([offset]) => offset < from || offset >= to)
+    .map(([offset, value]) => `${offset.toString(16)}=${value.toString(16)}`).join(" ");
 }
 
 function text(bytes: Uint8Array): string {

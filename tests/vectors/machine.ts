@@ -112,6 +112,11 @@ export class VectorMachine {
     engine.writeFrame(CODE_FRAME + (one.codeOffset >> 12), one.codeOffset & 0xfff, bytes);
     for (let i = 0; i < 16; i++) view.setReg(ctx, i, one.gpr[i]);
     this.#memory.set(one.xmm, ctx + CTX.xmm);
+    // The x87 unit at its start (FNINIT), as in the recorder.
+    this.#memory.fill(0, ctx + CTX.x87, ctx + CTX.x87 + 128);
+    view.set(ctx, "fcw", 0x37f);
+    for (const field of ["fsw", "ftw", "fop"] as const) view.set(ctx, field, 0);
+    for (const field of ["fip", "fdp"] as const) view.set64(ctx, field, 0, 0);
     view.setFlags(ctx, one.rflags);
     view.set(ctx, "mxcsr", one.mxcsr);
     view.setBig(ctx, "rip", BigInt(startRip(one)));

@@ -73,6 +73,7 @@ for (const [suffix, flags] of [["", "[op32]"], ["64", "[op64] [o64]"]] as const)
     access: ["rw"],
     modal: true,
     feature: "fxsr",
+    openBytes: [28, 32],
     meaning: save,
   });
   instruction(`fxrstor${suffix}`, {
