@@ -165,6 +165,9 @@ static void load_case(ucontext_t *uc) {
   last_seed = in.seed;
   memcpy(DATA, before, DATA_BYTES);
   protect(DATA + 2 * PAGE, PAGE, PROT_READ);
+  /* Present in both places, so that a fault speaks of permissions. */
+  for (int i = 0; i < 3; i++) *(volatile uint8_t *)(LOW + i * PAGE);
+  for (int i = 0; i < 2; i++) *(volatile uint8_t *)(LOW + i * PAGE) = DATA[i * PAGE];
   memset(CODE, 0xcc, 2 * PAGE);
   memcpy(CODE + in.code_offset, in.code, in.code_length);
 
