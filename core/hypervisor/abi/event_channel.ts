@@ -1,5 +1,5 @@
 /** public/event_channel.h. @module */
-import { struct, union } from "./cstruct.ts";
+import { array, struct, union } from "./cstruct.ts";
 
 export const EVTCHNOP = {
   bind_interdomain: 0,
@@ -54,6 +54,13 @@ export const EVTCHNSTAT_ipi = 5;
 export const evtchn_bind_vcpu = struct("evtchn_bind_vcpu", { port: "u32", vcpu: "u32" });
 export const evtchn_unmask = struct("evtchn_unmask", { port: "u32" });
 export const evtchn_reset = struct("evtchn_reset", { dom: "u16" });
+export const evtchn_init_control = struct("evtchn_init_control", {
+  control_gfn: "u64",
+  offset: "u32",
+  vcpu: "u32",
+  link_bits: "u8",
+  _pad: array("u8", 7),
+});
 export const evtchn_set_priority = struct("evtchn_set_priority", { port: "u32", priority: "u32" });
 
 /** The argument of event_channel_op_compat. */

@@ -1,5 +1,5 @@
 /** event_channel_op: public/event_channel.h, the 2-level operations. */
-import { EFAULT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno.ts";
+import { EFAULT, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno.ts";
 import type { CStruct, Fields, StructView, ViewOf } from "../abi/cstruct.ts";
 import {
   evtchn_alloc_unbound,
@@ -9,6 +9,7 @@ import {
   evtchn_bind_vcpu,
   evtchn_bind_virq,
   evtchn_close,
+  evtchn_init_control,
   evtchn_op,
   evtchn_reset,
   evtchn_set_priority,
@@ -18,6 +19,8 @@ import {
 } from "../abi/event_channel.ts";
 import { DOMID_SELF } from "../abi/hypercall_numbers.ts";
 import type { HypercallContext } from "../context.ts";
+import { PageType } from "../mm/frame_info.ts";
+import { pageTypesOf } from "../mm/page_types.ts";
 import * as channels from "../events/channels.ts";
 import type { Call } from "./call.ts";
 import { type GuestPointer, offset, readStruct, readU32, writeStruct } from "./guest.ts";
@@ -98,8 +101,7 @@ function perform(cx: HypercallContext, command: number, at: GuestPointer): numbe
         return denied;
       });
     case EVTCHNOP.init_control:
-      // There is no FIFO ABI: guests fall back to the 2-level one.
-      return -ENOSYS;
+      return withArgument(cx, evtchn_init_control, at, (a) => initControl(cx, a));
     case EVTCHNOP.expand_array:
       return -EOPNOTSUPP;
     case EVTCHNOP.set_priority:
@@ -112,6 +114,24 @@ function perform(cx: HypercallContext, command: number, at: GuestPointer): numbe
     default:
       return -ENOSYS;
   }
+}
+
+/** Bytes of a FIFO control block. */
+const CONTROL_BLOCK = 72;
+
+/** Arguments are checked as Xen does; there is no FIFO ABI then, and guests fall back to the 2-level one. */
+function initControl(cx: HypercallContext, a: ViewOf<typeof evtchn_init_control>): number {
+  const { domain } = cx;
+  if (domain.vcpus[a.get("vcpu")] === undefined) return -ENOENT;
+  const offset = a.get("offset");
+  if (offset > 4096 - CONTROL_BLOCK || offset & 7) return -EINVAL;
+  return domain.lock.with(() => {
+    const types = pageTypesOf(domain);
+    const mfn = a.get("control_gfn");
+    if (types.getPageAndType(mfn, PageType.writable) !== 0) return -EINVAL;
+    types.putPageAndType(types.ownFrame(mfn));
+    return -ENOSYS;
+  });
 }
 
 function reportStatus(
