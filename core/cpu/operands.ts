@@ -59,6 +59,9 @@ abstract class Base {
     throw new Error(`${this.machine.form.id}: ${what} of a ${this.kind} operand`);
   }
   abstract read(): Int;
+  peek(): Int {
+    return this.read();
+  }
   readSigned(): Int {
     const size = this.size as Size;
     return this.machine.let(this.machine.signExtend(this.read(), size, size === 8 ? 8 : 4));
@@ -199,6 +202,11 @@ export class MemoryOperand extends Base implements Operand {
       const pointer = this.#translated();
       return machine.let(this.#locked ? atomicLoad(size, pointer) : machine.loadFrom(size as Size, pointer));
     });
+  }
+  override peek(): Int {
+    const { machine, size } = this;
+    const pointer = machine.readable(this.linear(), size, () => this.place.stack());
+    return machine.let(machine.loadFrom(size as Size, pointer));
   }
   override readVector(): V128 {
     return this.#vector.get(() => this.machine.let(v128.load(this.#translated(), 0, 1)));

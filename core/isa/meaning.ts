@@ -144,6 +144,8 @@ export interface Operand {
    * bytes gives its low bytes. A "rw" memory operand is translated for writing here; a locked one is read atomically.
    */
   read(): Int;
+  /** As read(), but a "rw" memory operand is translated for reading only: where nothing may come to be written. */
+  peek(): Int;
   /** read(), sign-extended from `size` to the whole of its type. */
   readSigned(): Int;
   /** All 16 bytes of an XMM register, or of a 16-byte memory operand; bound. */

@@ -154,9 +154,8 @@ sse("sse2", "maskmovdqu", {
       const bytes = src.readVector();
       const base = m.reg(Reg.rdi, size);
       const at = (index: I32) => m.let(m.truncate(m.add(base, index), size));
-      // Both ends first: a fault then leaves memory untouched.
-      m.probeWrite(1, "data", at(m.ctz(bits) as I32));
-      m.probeWrite(1, "data", at(m.sub(m.const(4, 31), m.clz(bits)) as I32));
+      // Faults as a store of all 16 bytes.
+      m.probeWrite(16, "data", base);
       const left = m.variable("i32", bits);
       m.loop(({ again }) => {
         const index = m.let(m.ctz(left.get()) as I32);

@@ -104,10 +104,10 @@ instruction("arpl", {
   flags: { writes: "Z" },
   meaning(m: Machine, dst, src) {
     m.faultIf(m.eqz(m.and(m.state("cr0"), 1)), Vector.UD);
-    const selector = dst.read();
+    const selector = dst.peek();
     const requested = m.let(m.and(src.read(), 3));
     const raised = m.let(m.ltu(m.and(selector, 3), requested));
-    dst.write(m.select(raised, m.or(m.and(selector, 0xfffc), requested), selector));
+    m.if(raised, () => dst.write(m.or(m.and(selector, 0xfffc), requested)));
     m.flags.set({ ZF: raised });
   },
 });
