@@ -21,6 +21,7 @@ import {
 } from "./layout.ts";
 import { Machine } from "./machine.ts";
 import { MemoryPool } from "./memory_pool.ts";
+import { xenParts } from "./parts.ts";
 import { PcpuPool, type PcpuTimes } from "./pcpu_pool.ts";
 import type { Report } from "./report.ts";
 import { Shutdown, shutdownName } from "./report.ts";
@@ -44,7 +45,8 @@ export interface HostParts {
 export interface HostOptions {
   /** pCPU workers; by default one for each core. */
   readonly pcpus?: number;
-  readonly parts: HostParts;
+  /** By default those that run Xen guests. */
+  readonly parts?: HostParts;
   /** Xen's log, a line at a time. */
   readonly log?: (line: string) => void;
   /** What guests write to Xen's own console (HYPERVISOR_console_io). */
@@ -93,7 +95,7 @@ export class Host implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   private constructor(private readonly options: HostOptions) {
-    const { parts } = options;
+    const { parts = xenParts() } = options;
     this.#support = parts.support;
     this.machine = new Machine({
       buffer: new SharedArrayBuffer(MACHINE.bytes),
@@ -120,7 +122,7 @@ export class Host implements AsyncDisposable {
   }
 
   /** Starts the pCPU workers. @throws Error when a worker does not come up */
-  static async start(options: HostOptions): Promise<Host> {
+  static async start(options: HostOptions = {}): Promise<Host> {
     const host = new Host(options);
     try {
       await host.#pcpus.start(options.pcpus ?? navigator.hardwareConcurrency);

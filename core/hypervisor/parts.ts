@@ -1,0 +1,30 @@
+/** What a real host is made of: pCPU workers with the interpreter, PV guests. */
+import { Engine, type EngineHooks } from "../cpu/engine.ts";
+import { buildInterpreter, type InterpreterImage } from "../cpu/interpreter.ts";
+import type { Domain } from "./domain.ts";
+import { foreignAccess } from "./grants/mod.ts";
+import type { HostParts } from "./host.ts";
+import { pvSupport } from "./pv_support.ts";
+
+/** An engine over a domain's memory. */
+export function makeXenEngine(image: InterpreterImage, domain: Domain): Engine {
+  const { memory, layout } = domain;
+  const foreign: EngineHooks["foreign"] = (_ctx, mfn, offset, size, write, data) =>
+    foreignAccess(domain, mfn, offset, size, write, data);
+  return new Engine({ image, memory, layout, hooks: { foreign } });
+}
+
+let image: InterpreterImage | undefined;
+
+/** The parts of a host that runs Xen guests. The interpreter is generated once a process, when it is first needed. */
+export function xenParts(): HostParts {
+  const interpreter = () => image ??= buildInterpreter();
+  return {
+    workerUrl: new URL("./pcpu_worker.ts", import.meta.url),
+    support: pvSupport,
+    get image() {
+      return interpreter();
+    },
+    makeEngine: (domain) => makeXenEngine(interpreter(), domain),
+  };
+}

@@ -1,0 +1,12 @@
+/** The script of a pCPU worker. */
+import { makeXenEngine } from "./parts.ts";
+import { servePcpu } from "./pcpu_service.ts";
+import { pvSupport } from "./pv_support.ts";
+
+servePcpu({
+  support: () => pvSupport,
+  makeEngine({ image }, domain) {
+    if (image === undefined) throw new Error("no interpreter was posted");
+    return makeXenEngine(image, domain);
+  },
+});

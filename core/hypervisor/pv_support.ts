@@ -1,0 +1,45 @@
+/** PV guests: the machinery of domains on one side, hypercalls, traps and events on the other. */
+import { VIRQ } from "./abi/hypercall_numbers.ts";
+import { allocateDom0Channel, notifyFromDom0, reset, sendVirq } from "./events/mod.ts";
+import { releaseMappings } from "./grants/mod.ts";
+import type { GuestSupport } from "./guest.ts";
+import { initPvDomain, startPvDomain } from "./pv_start.ts";
+import { deliverPending } from "./traps/exception.ts";
+import { handleExit } from "./traps/exit.ts";
+import { changeRunstate, writeRunstateArea, writeTimeArea } from "./traps/guest_areas.ts";
+
+const RUNSTATE_RUNNING = 0;
+
+export const pvSupport: GuestSupport = {
+  initDomain: initPvDomain,
+  allocateDom0Channel(domain) {
+    const port = allocateDom0Channel(domain);
+    if (port < 0) throw new Error(`no event channel for Domain-0 (error ${-port})`);
+    return port;
+  },
+  startDomain: startPvDomain,
+  destroyDomain(domain) {
+    releaseMappings(domain);
+    // Other domains' ends of its channels become unbound.
+    reset(domain);
+  },
+  notifyGuest: notifyFromDom0,
+  sendTimer(vcpu) {
+    sendVirq(vcpu, VIRQ.TIMER);
+  },
+  beforeEntry: deliverPending,
+  handleExit,
+  scheduledIn(context) {
+    const { vcpu, machine } = context;
+    changeRunstate(vcpu, RUNSTATE_RUNNING, machine.now());
+    writeRunstateArea(context, vcpu);
+    writeTimeArea(context);
+  },
+  scheduledOut(context) {
+    const { vcpu, machine } = context;
+    // Still on its pCPU: with no reason to stop it is preempted, which is runnable.
+    const state = vcpu.sched.flags === 0 ? 1 : vcpu.runState;
+    changeRunstate(vcpu, state, machine.now());
+    writeRunstateArea(context, vcpu);
+  },
+};
