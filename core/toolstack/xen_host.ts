@@ -1,8 +1,9 @@
 /** The real host behind `XenHost`: hypervisor, builder and Domain-0's console and XenStore, wired together. */
 import { buildPv } from "../builder/mod.ts";
 import { ConsoleRing, XenStoreService } from "../dom0/mod.ts";
-import { Host, type HostParts } from "../hypervisor/host.ts";
+import { Host } from "../hypervisor/host.ts";
 import type { HostDomain } from "../hypervisor/host_domain.ts";
+import { xenParts } from "../hypervisor/parts.ts";
 import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "./host.ts";
 
 class XenDomain implements RunningDomain {
@@ -98,7 +99,7 @@ export async function startXenHost({ pcpus, xenConsole, log }: XenHostOptions = 
   const host = await Host.start({
     pcpus,
     log,
-    parts: await hostParts(),
+    parts: xenParts(),
     xenConsole: xenConsole && lineCutter(xenConsole),
   });
   const store = new XenStoreService();
@@ -122,8 +123,4 @@ export async function startXenHost({ pcpus, xenConsole, log }: XenHostOptions = 
     },
     stop: () => host.stop(),
   };
-}
-
-function hostParts(): Promise<HostParts> {
-  return Promise.reject(new Error("the hypervisor is not wired to the toolstack yet"));
 }
