@@ -3,6 +3,7 @@ import { Flag } from "../../cpu/context.ts";
 import { ENOSYS } from "../abi/errno.ts";
 import type { HypercallContext } from "../context.ts";
 import { R11, RCX, registerIndex } from "../traps/bounce.ts";
+import { enterKernelSegments } from "../traps/segments.ts";
 import { Call } from "./call.ts";
 import { handlerOf } from "./table.ts";
 
@@ -18,6 +19,8 @@ export function hypercall(cx: HypercallContext): void {
   const { view, vcpu, domain, engine } = cx;
   const { ctx } = vcpu;
   const words = view.i32;
+  // SYSCALL loads Xen's flat segments, whatever the kernel had.
+  enterKernelSegments(cx);
   const rax = registerIndex(ctx, RAX);
   const number = words[rax + 1] === 0 ? words[rax] >>> 0 : COUNTERS;
   call ??= new Call(cx);
