@@ -2,6 +2,7 @@
 import type { Engine } from "../cpu/engine.ts";
 import type { InterpreterImage } from "../cpu/interpreter.ts";
 import { vcpu_info } from "./abi/xen.ts";
+import { Collector } from "./collector.ts";
 import { Dom0Events } from "./dom0_events.ts";
 import { type Domain, type DomainShare } from "./domain.ts";
 import { FrameRanges } from "./frame_ranges.ts";
@@ -31,6 +32,9 @@ import { Views } from "./struct.ts";
 
 /** Watchdogs count whole seconds. */
 const WATCHDOG_PERIOD_MS = 500;
+
+/** Destroyed domains whose remains (an engine that started them, views) may lie about before a collection. */
+const DOMAINS_LEFT_BEHIND = 16;
 
 /** What a host is made of beside the machinery: the worker script and the code that knows guests. */
 export interface HostParts {
@@ -90,6 +94,7 @@ export class Host implements AsyncDisposable {
   readonly #domids = new Set<number>();
   readonly #events: Dom0Events;
   readonly #pcpus: PcpuPool;
+  readonly #garbage = new Collector(DOMAINS_LEFT_BEHIND);
   readonly #watchdogs: ReturnType<typeof setInterval>;
   #nextDomid = FIRST_GUEST_DOMID;
   #stopped: Promise<void> | undefined;
@@ -272,6 +277,7 @@ export class Host implements AsyncDisposable {
     this.#memories.give(resident.memory);
     this.#ranges.free(domain.mfnBase);
     this.#domids.delete(domid);
+    this.#garbage.tick();
     this.machine.header.domainsDestroyed++;
   }
 

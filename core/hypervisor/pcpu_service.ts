@@ -1,6 +1,7 @@
 /** A pCPU worker's life: its start message, its orders, its loop. It never returns to the event loop until it is told to stop. */
 import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Engine } from "../cpu/engine.ts";
+import { Collector } from "./collector.ts";
 import type { Domain } from "./domain.ts";
 import type { GuestSupport } from "./guest.ts";
 import { MACHINE, PcpuState } from "./layout.ts";
@@ -9,6 +10,9 @@ import { Pcpu } from "./pcpu.ts";
 import type { Order, PcpuStart } from "./report.ts";
 import { threadTimeNs } from "./time.ts";
 import { measureOffset } from "./calibration.ts";
+
+/** Engines that may lie about before a collection: each takes a megabyte or two. */
+const ENGINES_LEFT_BEHIND = 16;
 
 /** What a worker script supplies: the code that knows guests, and how an engine is made of the start message. */
 export interface PcpuService {
@@ -28,6 +32,7 @@ export function runPcpu(start: PcpuStart, service: PcpuService): void {
   });
   const mail = (MACHINE.pcpus + pcpu * PcpuState.size + PcpuState.offsets.mail) >> 2;
   const detached: number[] = [];
+  const garbage = new Collector(ENGINES_LEFT_BEHIND);
   // Orders come in while a vCPU runs too (a hypercall names a domain not yet known here): only those to attach are carried out at once.
   const receive = () => {
     // Deno's web MessagePort is what node's function takes; only the types differ.
@@ -42,7 +47,9 @@ export function runPcpu(start: PcpuStart, service: PcpuService): void {
   const takeOrders = () => {
     receive();
     for (const domid of detached.splice(0)) {
+      const hadEngine = machine.attached(domid)?.hasEngine ?? false;
       machine.detach(domid);
+      if (hadEngine) garbage.tick();
       machine.report({ kind: "detached", pcpu, domid });
     }
   };
