@@ -34,6 +34,19 @@ function writeAll(bytes: Uint8Array): void {
   }
 }
 
+/**
+ * Deno's raw mode still makes every line feed a carriage return too, which full-screen programs do not expect.
+ * What setRaw(false) restores covers this; without stty (coreutils) only such programs look wrong.
+ */
+function leaveOutputAlone(): void {
+  try {
+    new Deno.Command("stty", { args: ["-opost"], stdin: "inherit", stdout: "null", stderr: "null" })
+      .outputSync();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 /** The process's own standard input and output. */
 export function processTerminal(): Terminal {
   const interactive = Deno.stdin.isTerminal();
@@ -52,6 +65,7 @@ export function processTerminal(): Terminal {
     setRaw(raw) {
       if (!interactive || raw === isRaw) return;
       Deno.stdin.setRaw(raw);
+      if (raw) leaveOutputAlone();
       isRaw = raw;
       if (!raw && Deno.stdout.isTerminal()) writeAll(FAREWELL);
     },
