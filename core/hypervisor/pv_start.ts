@@ -19,7 +19,6 @@ import { PageType, PINNED } from "./mm/frame_info.ts";
 import { buildM2pTables, setM2p } from "./mm/m2p.ts";
 import { NO_TLB, PageTypes } from "./mm/page_types.ts";
 import { setGuestContext } from "./traps/guest_context.ts";
-import { selectTables } from "./traps/mode.ts";
 
 const UPCALL_MASK = vcpu_info.offset("evtchn_upcall_mask");
 
@@ -54,7 +53,6 @@ export function startPvDomain(domain: Domain, start: GuestStart): void {
     const [vcpu] = domain.vcpus;
     const result = setGuestContext(vcpu, startContext(start));
     if (result !== 0) throw new Error(`the builder's start of day is not valid (error ${-result})`);
-    selectTables(vcpu.hypercall);
   });
 }
 

@@ -18,6 +18,8 @@ import { isCanonical, isGuestAddress } from "../mm/walk.ts";
 import { installGdt } from "../hypercalls/descriptor_tables.ts";
 import { writeDebugRegister } from "../hypercalls/processor.ts";
 import type { Vcpu } from "../vcpu.ts";
+import { selectTables } from "./mode.ts";
+import { selectTables } from "./mode.ts";
 import { loadDataSegment, loadFlatSegments } from "./segments.ts";
 import { trapEntry } from "./trap_table.ts";
 import { CR0_VISIBLE, fixupCr4 } from "./control_registers.ts";
@@ -152,6 +154,7 @@ export function setGuestContext(vcpu: Vcpu, c: Context): number {
   if (isKernel) setBase("gs", state.gsBaseKernelLo, state.gsBaseKernelHi);
   else setBase("gs", state.gsBaseUserLo, state.gsBaseUserHi);
   domain.engine.segmentsChanged(ctx);
+  selectTables(cx);
   state.initialised = 1;
   if (flags & VGCF_online) domain.machine.scheduler.clearFlags(vcpu, PauseFlag.DOWN);
   return 0;
