@@ -1,17 +1,15 @@
 /** What a real host is made of: pCPU workers with the interpreter, PV guests. */
-import { Engine, type EngineHooks } from "../cpu/engine.ts";
+import { Engine } from "../cpu/engine.ts";
 import { buildInterpreter, type InterpreterImage } from "../cpu/interpreter.ts";
 import type { Domain } from "./domain.ts";
-import { foreignAccess } from "./grants/mod.ts";
 import type { HostParts } from "./host.ts";
 import { pvSupport } from "./pv_support.ts";
+import { pvEngineHooks } from "./traps/engine_hooks.ts";
 
 /** An engine over a domain's memory. */
 export function makeXenEngine(image: InterpreterImage, domain: Domain): Engine {
   const { memory, layout } = domain;
-  const foreign: EngineHooks["foreign"] = (_ctx, mfn, offset, size, write, data) =>
-    foreignAccess(domain, mfn, offset, size, write, data);
-  return new Engine({ image, memory, layout, hooks: { foreign } });
+  return new Engine({ image, memory, layout, hooks: pvEngineHooks(domain) });
 }
 
 let image: InterpreterImage | undefined;

@@ -94,6 +94,22 @@ export function setCallbacks(call: Call): number {
   return 0;
 }
 
+function unregister(cx: HypercallContext, type: number): number {
+  switch (type) {
+    case CALLBACKTYPE.event:
+    case CALLBACKTYPE.failsafe:
+    case CALLBACKTYPE.syscall:
+    case CALLBACKTYPE.syscall32:
+    case CALLBACKTYPE.sysenter:
+      return -EINVAL;
+    case CALLBACKTYPE.nmi:
+      trapEntry(cx.vcpu, Vector.NMI).set(0, 0, 0, 0);
+      return 0;
+    default:
+      return -ENOSYS;
+  }
+}
+
 /** callback_op(cmd, arg). */
 export function callbackOp(call: Call): number {
   const { cx } = call;
@@ -105,20 +121,7 @@ export function callbackOp(call: Call): number {
     }
     case CALLBACKOP_unregister: {
       const a = readStruct(cx, callback_unregister, call.lo(1), call.hi(1));
-      if (a === undefined) return -EFAULT;
-      switch (a.get("type")) {
-        case CALLBACKTYPE.event:
-        case CALLBACKTYPE.failsafe:
-        case CALLBACKTYPE.syscall:
-        case CALLBACKTYPE.syscall32:
-        case CALLBACKTYPE.sysenter:
-          return -EINVAL;
-        case CALLBACKTYPE.nmi:
-          trapEntry(cx.vcpu, Vector.NMI).set(0, 0, 0, 0);
-          return 0;
-        default:
-          return -ENOSYS;
-      }
+      return a === undefined ? -EFAULT : unregister(cx, a.get("type"));
     }
     default:
       return -ENOSYS;

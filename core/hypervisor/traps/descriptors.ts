@@ -34,6 +34,19 @@ export function readDescriptor(cx: HypercallContext, selector: number): Descript
   return selector & LDT_BIT ? readLdt(cx, selector >> 3) : readGdt(cx, selector >> 3);
 }
 
+const ACCESSED = 0x100;
+
+/** Sets the accessed bit of a descriptor in the guest's GDT or LDT. Xen's own have it set. */
+export function setDescriptorAccessed(cx: HypercallContext, selector: number): void {
+  const { domain, vcpu } = cx;
+  const page = selector >> 12, entry = (selector >> 3) & 511;
+  const mfn = selector & LDT_BIT ? vcpu.state.ldtFrames(page) : vcpu.state.gdtFrames(page & 15);
+  if (mfn === 0 || (!(selector & LDT_BIT) && selector >> 3 >= RESERVED_FIRST)) return;
+  const frame = mfn - domain.mfnBase;
+  Atomics.or(domain.views.i32, frame * 1024 + entry * 2 + 1, ACCESSED);
+  pageTypesOf(domain).written(frame, entry * 8, 8);
+}
+
 const LIMIT: DescriptorFault = { kind: "limit" };
 
 function readGdt(cx: HypercallContext, index: number): Descriptor | DescriptorFault {

@@ -1,5 +1,5 @@
 /** What a PV guest's exits mean: Xen's exception, SYSCALL and interrupt entries. */
-import { CTX, Flag } from "../../cpu/context.ts";
+import { Flag } from "../../cpu/context.ts";
 import { exitName, ExitReason, Vector } from "../../cpu/exit.ts";
 import { TI_DPL_MASK } from "../abi/xen.ts";
 import { VMASST_TYPE } from "../abi/hypercall_numbers.ts";
@@ -8,7 +8,7 @@ import { copyFrom } from "../hypercalls/guest.ts";
 import { hypercall } from "../hypercalls/dispatch.ts";
 import { setTaskSwitched } from "../hypercalls/processor.ts";
 import { crashDomain } from "../shutdown.ts";
-import { bounce, R11, RCX, registerIndex, RSP } from "./bounce.ts";
+import { bounce, R11, RCX, registerIndex } from "./bounce.ts";
 import { guestCpuid } from "./cpuid.ts";
 import {
   DR6_SINGLE_STEP,
@@ -21,11 +21,9 @@ import {
   PFEC_RESERVED,
   PFEC_WRITE,
 } from "./exception.ts";
-import { nativeFarReturn, nativeFarTransfer, nativeIret, raise } from "./iret.ts";
 import { isKernelMode } from "./mode.ts";
 import { finish, generalProtection } from "./privileged.ts";
-import { queryDescriptor } from "./query.ts";
-import { type DataSegment, loadDataSegment, loadFlatSegments } from "./segments.ts";
+import { loadFlatSegments } from "./segments.ts";
 import { trapEntry } from "./trap_table.ts";
 import { emulateTableWrite } from "./write_emulation.ts";
 
@@ -34,7 +32,6 @@ const FLAT_USER_CS32 = 0xe023;
 /** ud2; .ascii "xen": XEN_EMULATE_PREFIX of public/arch-x86/xen.h. */
 const EMULATE_PREFIX = [0x0f, 0x0b, 0x78, 0x65, 0x6e];
 const CPUID_OPCODE = [0x0f, 0xa2];
-const SEGMENTS = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
 
 /** Handles any exit but BUDGET and KICK. On return the vCPU's context is where the guest goes on. */
 export function handleExit(cx: HypercallContext, reason: number): void {
@@ -76,28 +73,13 @@ export function handleExit(cx: HypercallContext, reason: number): void {
       if (reason === ExitReason.RDTSCP) put32(cx, RCX, vcpu.state.tscAux | 0);
       return engine.complete(ctx);
     }
-    case ExitReason.IRET:
-      return nativeIret(cx, info & 0xff);
-    case ExitReason.RETF:
-      return nativeFarReturn(cx, info & 0xff, info >>> 16);
+    // The engine does these where they stay at ring 3; what is left are gates and tasks.
     case ExitReason.FARJMP:
     case ExitReason.FARCALL:
-      return nativeFarTransfer(
-        cx,
-        view.get(ctx, "exitValue") & 0xffff,
-        view.big(ctx, "exitSecond"),
-        info & 0xff,
-        reason === ExitReason.FARCALL,
-      );
-    case ExitReason.SEGLOAD:
-      return segmentLoad(cx, info);
-    case ExitReason.FARLOAD:
-      return farLoad(cx, info);
-    case ExitReason.LAR:
-    case ExitReason.LSL:
-    case ExitReason.VERR:
-    case ExitReason.VERW:
-      return queryDescriptor(cx, reason, info, view.get(ctx, "exitValue") & 0xffff);
+      return injectException(cx, Vector.GP, view.get(ctx, "exitValue") & 0xfffc);
+    case ExitReason.IRET:
+    case ExitReason.RETF:
+      return injectException(cx, Vector.GP, 0);
     case ExitReason.VMCALL:
     case ExitReason.VMMCALL:
     case ExitReason.SYSENTER:
@@ -209,36 +191,4 @@ function softwareInterrupt(cx: HypercallContext, vector: number): void {
   if (dpl < (isKernelMode(cx) ? 1 : 3)) return injectException(cx, Vector.GP, (vector << 3) | 2);
   engine.complete(vcpu.ctx);
   injectSoftwareInterrupt(cx, vector);
-}
-
-function segmentLoad(cx: HypercallContext, info: number): void {
-  const { view, vcpu, engine } = cx;
-  const { ctx } = vcpu;
-  const name = SEGMENTS[info & 7] as DataSegment;
-  const bad = loadDataSegment(cx, name, view.get(ctx, "exitValue") & 0xffff);
-  if (bad !== undefined) return raise(cx, bad);
-  const popped = (info >> 8) & 0xff, stackSize = info >>> 16;
-  if (popped !== 0) {
-    const rsp = view.reg(ctx, RSP);
-    const mask = stackSize === 8 ? 0xffffffffffffffffn : stackSize === 4 ? 0xffffffffn : 0xffffn;
-    const moved = (rsp + BigInt(popped)) & mask;
-    view.setReg(ctx, RSP, stackSize === 2 ? (rsp & ~mask) | moved : moved);
-  }
-  engine.segmentsChanged(ctx);
-  engine.complete(ctx);
-}
-
-/** LES, LDS, LSS, LFS, LGS. */
-function farLoad(cx: HypercallContext, info: number): void {
-  const { view, vcpu, engine } = cx;
-  const { ctx } = vcpu;
-  const name = SEGMENTS[info & 7] as DataSegment;
-  const bad = loadDataSegment(cx, name, view.get(ctx, "exitValue") & 0xffff);
-  if (bad !== undefined) return raise(cx, bad);
-  const register = (info >> 8) & 0xff, size = info >>> 16;
-  const offset = view.big(ctx, "exitSecond");
-  if (size === 2) view.data.setUint16(ctx + CTX.gpr + register * 8, Number(offset & 0xffffn), true);
-  else view.setReg(ctx, register, size === 4 ? offset & 0xffffffffn : offset);
-  engine.segmentsChanged(ctx);
-  engine.complete(ctx);
 }

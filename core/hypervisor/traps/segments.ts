@@ -1,4 +1,7 @@
-/** Loading segment registers at CPL 3 out of a PV vCPU's descriptor tables, with the processor's checks (AMD64 APM volume 2, 4.7 and 4.8). */
+/**
+ * Loading segment registers at CPL 3 out of a PV vCPU's descriptor tables for the hypervisor's own entries and exits, with the processor's checks
+ * (AMD64 APM volume 2, 4.7 and 4.8). Instructions that load segments are the engine's, see engine_hooks.ts.
+ */
 import {
   Attribute,
   CTX,
@@ -121,15 +124,6 @@ function putCode(cx: HypercallContext, selector: number, { a, b }: Descriptor): 
   put(cx, "cs", selector, a, b);
   cx.view.set(cx.vcpu.ctx, "mode", b & LONG ? 64 : b & BIG ? 32 : 16);
   cx.view.set(cx.vcpu.ctx, "cpl", 3);
-}
-
-/** CS for a far jump, call or return that stays at CPL 3. */
-export function loadCodeSegment(cx: HypercallContext, selector: number): SegmentFault | undefined {
-  const found = findCode(cx, (selector & ~3) | Math.max(selector & 3, 3));
-  if (isFault(found)) return found;
-  putCode(cx, selector | 3, found);
-  cx.engine.segmentsChanged(cx.vcpu.ctx);
-  return undefined;
 }
 
 /** CS and SS together, as IRET loads them: neither changes when one is bad. */
