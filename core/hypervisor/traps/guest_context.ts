@@ -19,6 +19,7 @@ import { installGdt } from "../hypercalls/descriptor_tables.ts";
 import { writeDebugRegister } from "../hypercalls/processor.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { selectTables } from "./mode.ts";
+import { loadDataSegment, loadFlatSegments } from "./segments.ts";
 import { trapEntry } from "./trap_table.ts";
 import { CR0_VISIBLE, fixupCr4 } from "./control_registers.ts";
 
