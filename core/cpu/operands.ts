@@ -5,6 +5,7 @@ import type { Int, Size } from "../isa/meaning.ts";
 import { type I32, i32, type I64, i64, type V128, v128 } from "../wasm/mod.ts";
 import { Internal, Vector } from "./exit.ts";
 import type { CodeMachine } from "./machine.ts";
+import { ALIGNED_ACCESS } from "./runtime.ts";
 
 /** A register as the machine keeps it. */
 export interface RegisterPlace {
@@ -146,9 +147,8 @@ export class MemoryOperand extends Base implements Operand {
     return this.#effective.get(() => this.machine.let(this.place.effective()));
   }
   override linear(): I64 {
-    return this.#linear.get(() =>
-      this.machine.let(this.place.linear(this.address(), this.size || 1, this.#writes))
-    );
+    const info = this.size === 16 && this.aligned ? 16 | ALIGNED_ACCESS : this.size || 1;
+    return this.#linear.get(() => this.machine.let(this.place.linear(this.address(), info, this.#writes)));
   }
   override at(distance: I64 | number, size: number): Operand {
     const { place, machine } = this;

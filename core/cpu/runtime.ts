@@ -247,7 +247,13 @@ export class Runtime {
         f.return(i64.add(address, i64.select(i32.ge_u(offset, 96), base, i64.const(0))));
       });
       const bad = () => {
-        const stack = i32.or(i32.eq(offset, 48), i32.ne(i32.and(info, 0x100), 0));
+        // A misaligned vector is #GP whatever else is wrong with its address.
+        const misaligned = i32.and(
+          i32.and(i32.wrap_i64(i64.add(address, base)), 15),
+          i32.sub(0, i32.ne(i32.and(info, ALIGNED_ACCESS), 0)),
+        );
+        const overStack = i32.or(i32.eq(offset, 48), i32.ne(i32.and(info, 0x100), 0));
+        const stack = i32.and(overStack, i32.eqz(misaligned));
         const vector = i32.select(stack, i32.const(Vector.SS), i32.const(Vector.GP));
         f.drop(f.call(this.access.fault, [ctx, vector, i32.const(0), i32.const(1)]));
         f.return(i64.const(-1));
@@ -316,6 +322,8 @@ export class Runtime {
 
 /** Flag of `segmented`'s last parameter. */
 export const WRITE_ACCESS = 0x400;
+/** Another: 16 bytes that must be aligned. */
+export const ALIGNED_ACCESS = 0x800;
 
 /** Bits of kick that end `run`. */
 export const KICK_OTHERS = ~KICK_ENGINE;
