@@ -44,6 +44,8 @@ interface Plan {
   readonly offset: boolean;
   readonly wide: boolean;
   readonly ends: boolean;
+  /** Ends the block, but may also go on at the next instruction (POPF, INTO). */
+  readonly mayGoOn: boolean;
 }
 
 function planOf(form: Form): Plan {
@@ -62,14 +64,33 @@ function planOf(form: Form): Plan {
       operand.kind === "imm" && operand.size === 8 && operand.from === "first"
     ),
     ends: instruction.flow !== undefined && instruction.flow !== "branch",
+    mayGoOn: instruction.flow === "leave",
   };
 }
 
+/** Large tables that are alike for every domain: made once a thread. */
+interface Shared {
+  readonly decoder: Decoder;
+  readonly plans: readonly Plan[];
+  readonly dead: DeadFlags;
+}
+
+const sharedByImage = new WeakMap<Uint8Array, Shared>();
+
+function sharedFor({ leaves }: InterpreterImage): Shared {
+  let shared = sharedByImage.get(leaves);
+  if (shared === undefined) {
+    shared = { decoder: new Decoder(), plans: forms().map(planOf), dead: new DeadFlags(leaves) };
+    sharedByImage.set(leaves, shared);
+  }
+  return shared;
+}
+
 export class BlockDecoder {
-  readonly #decoder = new Decoder();
+  readonly #decoder: Decoder;
   readonly #decoded = new Decoded();
   readonly #forms = forms();
-  readonly #plans = this.#forms.map(planOf);
+  readonly #plans: readonly Plan[];
   readonly #u8: Uint8Array;
   readonly #u16: Uint16Array;
   readonly #i32: Int32Array;
@@ -85,7 +106,10 @@ export class BlockDecoder {
     this.#i32 = new Int32Array(buffer);
     this.#slots = image.slots;
     this.#specials = this.#forms.length * VARIANTS;
-    this.#dead = new DeadFlags(image.leaves);
+    const { decoder, plans, dead } = sharedFor(image);
+    this.#decoder = decoder;
+    this.#plans = plans;
+    this.#dead = dead;
   }
 
   get decoded(): Decoded {
@@ -131,6 +155,7 @@ export class BlockDecoder {
     const start = this.#firstRecord(cache);
     let record = start;
     let ended = false;
+    let goesOn = false;
     while (!ended) {
       if (at >= 4096 || count === MAXIMUM_BLOCK || at + 15 > plannedEnd) break;
       if (count > 0 && cache.entry(map, at) !== 0) break;
@@ -155,12 +180,13 @@ export class BlockDecoder {
         this.#blockForms[count] = decoded.form;
         ended = plan.ends;
         at += decoded.length;
+        if (plan.mayGoOn) goesOn = true;
       }
       records.push(record);
       record += RECORD_BYTES;
       count++;
     }
-    if (!ended) {
+    if (!ended || goesOn) {
       this.#link(record, at);
       if (at < 4096) targets.push(record, at);
       record += RECORD_BYTES;

@@ -145,6 +145,8 @@ export class Engine {
         reason = this.exports.run(ctx, left);
         world.leave(ctx);
         left = i32[leftAt];
+        // POPF has set TF: it has retired already.
+        if (reason === Internal.STEPPED) continue;
       }
       switch (reason) {
         case Internal.NEED_CODE:
