@@ -87,6 +87,7 @@ function makeCase(form: Form, bits: Bits, random: Random): FormCase {
     gpr: bits < 64 ? gpr.map((value, i) => i < 8 ? value & 0xffffffffn : value) : gpr,
     xmm: randomVectors(random),
     rflags: 0x202 | status | direction,
+    traced: /^(pushf|popf)/.test(name),
     gsBase,
     mxcsr: randomMxcsr(random),
     seed: (random.u32() & 0xffff) | content,

@@ -82,7 +82,7 @@ export function encodeForm(form: Form, bits: Bits, random: Random): Encoded {
     if (encoding.fixedModrm >= 0) modrm = encoding.fixedModrm;
     else if (form.memory) {
       const gs = wide && random.chance(8);
-      addressing = randomAddressing(wide, addrSize, gs, random);
+      addressing = randomAddressing(bits, addrSize, gs, random);
       const written = encodeAddressing(addressing, wide);
       modrm = written.modrm;
       rex |= written.rex;
@@ -153,6 +153,12 @@ export function encodeForm(form: Form, bits: Bits, random: Random): Encoded {
   bytes.push(opcode);
   if (modrm >= 0) bytes.push(modrm);
   bytes.push(...tail, ...immediate);
+  // A jump to itself would look like a repetition to the recorder.
+  const relative = form.operands.findIndex((operand) => operand.kind === "rel");
+  if (relative >= 0 && immediate.length === 1 && bytes[bytes.length - 1] + bytes.length === 0x100) {
+    bytes[bytes.length - 1]++;
+    immediates[relative] = BigInt(bytes[bytes.length - 1]);
+  }
   return { code: Uint8Array.from(bytes), addressing, registers, immediates };
 }
 
@@ -166,7 +172,8 @@ function otherAddressSize(form: Form, bits: Bits, random: Random): number {
 /** Where in `code` the displacement of an absolute or RIP-relative or based address stands, so that it can be set: it is found by its marker. */
 const MARKER = [0x5a, 0xa5, 0x3c, 0x43];
 
-function randomAddressing(wide: boolean, addrSize: number, gs: boolean, random: Random): Addressing {
+function randomAddressing(bits: Bits, addrSize: number, gs: boolean, random: Random): Addressing {
+  const wide = bits === 64;
   const registers = wide ? 16 : 8;
   if (wide && random.chance(8)) {
     return { base: -1, index: -1, scale: 0, displacement: 0, ripRelative: true, gs, addrSize };
@@ -175,7 +182,9 @@ function randomAddressing(wide: boolean, addrSize: number, gs: boolean, random: 
     const [base, index] = random.pick([[3, 6], [3, 7], [5, 6], [5, 7], [6, -1], [7, -1], [5, -1], [3, -1]]);
     return { base, index, scale: 0, displacement: 0, ripRelative: false, gs, addrSize };
   }
-  const base = random.chance(90) ? random.below(registers) : -1;
+  let base = random.chance(90) ? random.below(registers) : -1;
+  // rSP and rBP address the stack segment, which ends at 64 KiB in 16-bit code.
+  if (bits === 16 && (base === 4 || base === 5)) base = 3;
   let index = random.chance(45) ? random.below(registers) : -1;
   if (index === 4) index = -1;
   return { base, index, scale: random.below(4), displacement: 0, ripRelative: false, gs, addrSize };

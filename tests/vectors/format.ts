@@ -24,6 +24,8 @@ export interface Case {
   /** 16 x 16 bytes. */
   readonly xmm: Uint8Array;
   readonly rflags: number;
+  /** The instruction shows or changes TF, which the recorder has set: it must be set here too. */
+  readonly traced: boolean;
   readonly gsBase: number;
   readonly mxcsr: number;
   /** Of the data pages, see `fill`. */

@@ -75,9 +75,13 @@ export class VectorMachine {
   run(one: Case, runOne: RunOne): Outcome {
     const { engine, ctx } = this;
     this.#prepare(one);
+    const before = engine.view.number(ctx, "retired");
     const reason = runOne(engine, ctx);
     const { view } = engine;
-    const completed = reason === ExitReason.BUDGET;
+    // A jump completes before the fault that fetching at its target raises.
+    const retired = view.number(ctx, "retired") - before;
+    const completed = reason === ExitReason.BUDGET || reason === ExitReason.TRAP_STEP ||
+      (retired === 1 && reason === ExitReason.FAULT);
     const trap = reason === ExitReason.INT3 ? 3 : reason === ExitReason.INTO ? 4 : -1;
     if (!completed && trap < 0 && reason !== ExitReason.FAULT) {
       throw new Error(`left with ${exitName(reason)} (info ${view.get(ctx, "exitInfo")})`);
@@ -117,7 +121,7 @@ export class VectorMachine {
     view.set(ctx, "fcw", 0x37f);
     for (const field of ["fsw", "ftw", "fop"] as const) view.set(ctx, field, 0);
     for (const field of ["fip", "fdp"] as const) view.set64(ctx, field, 0, 0);
-    view.setFlags(ctx, one.rflags);
+    view.setFlags(ctx, one.rflags | (one.traced ? Flag.TF : 0));
     view.set(ctx, "mxcsr", one.mxcsr);
     view.setBig(ctx, "rip", BigInt(startRip(one)));
     const long = one.bits === 64;

@@ -275,7 +275,8 @@ export const pause = instruction("pause", {
  */
 export const hintNop = instruction("nop", {
   encodings: ["0D", "18", "19", "1A", "1B", "1C", "1D", "1E", "1F"].map((opcode) =>
-    `0F ${opcode} /r [noasm] [rare]`
+    // The prefetches of 0D have no register form.
+    `0F ${opcode} /r [noasm] [rare]${opcode === "0D" ? " [mem]" : ""}`
   ),
   meaning() {},
 });

@@ -23,7 +23,7 @@ export const extendToPair = PAIRS.map(([name, size]) =>
   instruction(name, {
     encodings: [`99 [op${size * 8}]`],
     meaning(m) {
-      const sign = m.sar(m.signExtend(m.reg(Reg.rax, size), size, size), size === 8 ? 63 : 31);
+      const sign = m.sar(m.signExtend(m.reg(Reg.rax, size), size, size === 8 ? 8 : 4), size === 8 ? 63 : 31);
       m.setReg(Reg.rdx, size, m.truncate(sign, size));
     },
   })

@@ -212,10 +212,9 @@ const DOUBLE_SHIFT: FlagEffects = {
   },
 };
 
-/** The operands in one i64, first above second; 16-bit ones with the first again below, which is what counts above 16 shift in. */
-function joined(m: Machine, size: 2 | 4, above: Int, below: Int, again: Int): Int {
-  const two = m.or(m.shl(m.i64(above), size * 8), m.i64(below));
-  return size === 4 ? two : m.or(m.shl(two, 16), m.i64(again));
+/** Two or three operands side by side in an i64, the first highest. */
+function joined(m: Machine, size: 2 | 4, ...parts: Int[]): Int {
+  return parts.map((part) => m.i64(part) as Int).reduce((above, part) => m.or(m.shl(above, size * 8), part));
 }
 
 export const shld = instruction("shld", {
@@ -232,7 +231,7 @@ export const shld = instruction("shld", {
       result = m.let(m.or(m.shl(a, count), m.shr(m.shr(b, 1), i32.sub(63, count))));
       carry = bitOf(m, a, i32.sub(64, count));
     } else {
-      const whole = m.let(joined(m, size, a, b, a));
+      const whole = m.let(joined(m, size, a, b, b));
       const width = size === 4 ? 64 : 48;
       result = m.let(m.truncate(m.shr(m.shl(whole, count), width - size * 8), size));
       carry = bitOf(m, whole, i32.sub(width, count));
@@ -261,8 +260,7 @@ export const shrd = instruction("shrd", {
       result = m.let(m.or(m.shr(a, count), m.shl(m.shl(b, 1), i32.sub(63, count))));
       carry = bitOf(m, a, i32.sub(count, 1));
     } else {
-      // From the top: first again (16 bits only), second, first.
-      const whole = m.let(size === 4 ? joined(m, 4, b, a, a) : joined(m, 2, a, b, a));
+      const whole = m.let(size === 4 ? joined(m, 4, b, a) : joined(m, 2, b, b, a));
       result = m.let(m.truncate(m.shr(whole, count), size));
       carry = bitOf(m, whole, i32.sub(count, 1));
     }
