@@ -15,7 +15,8 @@ export interface World {
   say(line: string): void;
   readonly apt: AptOptions;
   builtinGuest(name: string): Uint8Array | undefined;
-  startHost(): Promise<XenHost>;
+  /** @param xenConsole told each line that a guest writes to Xen's own console */
+  startHost(xenConsole: (domid: number, line: string) => void): Promise<XenHost>;
 }
 
 export interface CreateOptions {
@@ -173,7 +174,10 @@ export async function runDomain(
   const say = (line: string) => {
     if (!options.quiet) world.say(line);
   };
-  const host = await world.startHost();
+  const host = await world.startHost((domid, line) => {
+    // On a terminal it would land in the middle of the guest's own screen.
+    if (!terminal.interactive) say(`(d${domid}) ${line}`);
+  });
   const pump = new InputPump(terminal);
   const raw = options.console && terminal.interactive;
   if (raw) say(`the console of ${name} follows; ^] leaves it`);

@@ -20,9 +20,9 @@ function processWorld(): World {
     say: (line) => say(`xenolith: ${line}`),
     apt: { cache: cacheDirectory(), progress: (line) => say(`xenolith: ${line}`) },
     builtinGuest,
-    async startHost() {
+    async startHost(xenConsole) {
       const { startXenHost } = await import("../xen_host.ts");
-      return await startXenHost({ xenConsole: (domid, text) => say(`(d${domid}) ${text}`) });
+      return await startXenHost({ xenConsole });
     },
   };
 }
