@@ -1,5 +1,6 @@
 /** A PV domain's start of day on the hypervisor's side: what Xen's domain creation and the toolstack's hypercalls do around the builder. */
 import { StructView } from "./abi/cstruct.ts";
+import { GNTTAB_RESERVED_CONSOLE, GNTTAB_RESERVED_XENSTORE, GTF_permit_access } from "./abi/grant_table.ts";
 import {
   FLAT_RING3_CS64,
   FLAT_RING3_SS64,
@@ -10,8 +11,8 @@ import {
   XEN_LEGACY_MAX_VCPUS,
 } from "./abi/xen.ts";
 import type { Domain } from "./domain.ts";
-import { initChannels } from "./events/mod.ts";
-import { initGrants, shareFrame } from "./grants/mod.ts";
+import { DOM0, initChannels } from "./events/mod.ts";
+import { initGrants, setEntry, shareFrame } from "./grants/mod.ts";
 import type { GuestStart } from "./guest.ts";
 import { PAGE } from "./layout.ts";
 import { initialiseFrames } from "./mm/allocator.ts";
@@ -53,6 +54,9 @@ export function startPvDomain(domain: Domain, start: GuestStart): void {
     const [vcpu] = domain.vcpus;
     const result = setGuestContext(vcpu, startContext(start));
     if (result !== 0) throw new Error(`the builder's start of day is not valid (error ${-result})`);
+    // xc_dom_gnttab_seed: Domain-0 may use the console's and XenStore's rings as grants too.
+    setEntry(domain, GNTTAB_RESERVED_CONSOLE, GTF_permit_access, DOM0, start.consoleMfn);
+    setEntry(domain, GNTTAB_RESERVED_XENSTORE, GTF_permit_access, DOM0, start.storeMfn);
   });
 }
 
