@@ -231,7 +231,7 @@ export const shld = instruction("shld", {
       result = m.let(m.or(m.shl(a, count), m.shr(m.shr(b, 1), i32.sub(63, count))));
       carry = bitOf(m, a, i32.sub(64, count));
     } else {
-      const whole = m.let(joined(m, size, a, b, b));
+      const whole = m.let(size === 4 ? joined(m, 4, a, b) : joined(m, 2, a, b, b));
       const width = size === 4 ? 64 : 48;
       result = m.let(m.truncate(m.shr(m.shl(whole, count), width - size * 8), size));
       carry = bitOf(m, whole, i32.sub(width, count));
