@@ -67,6 +67,8 @@ export function emitBulk(m: ModuleBuilder): BulkFunctions {
       forward(g, ctx);
       const at = pointer(g, ctx, to, TLB_WRITE);
       const n = limited(g, inPage(to, size), count);
+      // The first element crosses the page's end.
+      f.if(i32.eqz(n), () => f.return(i32.const(0)));
       const end = f.let(i32.add(at, i32.mul(n, size)));
       const low = f.let(i64.and(value, 0xffn));
       const spread = f.let(i64.mul(low, 0x0101010101010101n));
