@@ -2,7 +2,7 @@
 import type { Engine } from "../cpu/engine.ts";
 import type { InterpreterImage } from "../cpu/interpreter.ts";
 import { vcpu_info } from "./abi/xen.ts";
-import { Collector } from "./collector.ts";
+import { collectGarbage, Collector } from "./collector.ts";
 import { Dom0Events } from "./dom0_events.ts";
 import { type Domain, type DomainShare } from "./domain.ts";
 import { FrameRanges } from "./frame_ranges.ts";
@@ -22,6 +22,7 @@ import {
 } from "./layout.ts";
 import { Machine } from "./machine.ts";
 import { MemoryPool } from "./memory_pool.ts";
+import { canReturnPages } from "./memory_return.ts";
 import { xenParts } from "./parts.ts";
 import { PcpuPool, type PcpuTimes } from "./pcpu_pool.ts";
 import type { Report } from "./report.ts";
@@ -34,7 +35,7 @@ import { Views } from "./struct.ts";
 const WATCHDOG_PERIOD_MS = 500;
 
 /** Destroyed domains whose remains (an engine that started them, views) may lie about before a collection. */
-const DOMAINS_LEFT_BEHIND = 16;
+const DOMAINS_LEFT_BEHIND = 32;
 
 /** What a host is made of beside the machinery: the worker script and the code that knows guests. */
 export interface HostParts {
@@ -277,7 +278,9 @@ export class Host implements AsyncDisposable {
     this.#memories.give(resident.memory);
     this.#ranges.free(domain.mfnBase);
     this.#domids.delete(domid);
-    this.#garbage.tick();
+    // A caller may hold on to this domain's views a little longer: without FFI its memory goes with the next one's.
+    if (canReturnPages()) this.#garbage.tick();
+    else collectGarbage();
     this.machine.header.domainsDestroyed++;
   }
 

@@ -3,6 +3,7 @@ import { serveOffset } from "./calibration.ts";
 import type { HostParts } from "./host.ts";
 import { MAX_PCPUS, NONE, PcpuMode, PcpuState } from "./layout.ts";
 import type { Machine } from "./machine.ts";
+import { canReturnPages } from "./memory_return.ts";
 import type { Order, PcpuStart, Report } from "./report.ts";
 import { crashDomainFrom } from "./shutdown.ts";
 
@@ -97,7 +98,7 @@ export class PcpuPool {
     if (waiting.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#detaching.set(domid, { waiting, done: resolve });
-    this.order({ kind: "detach", domid });
+    this.order({ kind: "detach", domid, collect: !canReturnPages() });
     await promise;
     this.#detaching.delete(domid);
   }

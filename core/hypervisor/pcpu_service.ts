@@ -1,7 +1,7 @@
 /** A pCPU worker's life: its start message, its orders, its loop. It never returns to the event loop until it is told to stop. */
 import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Engine } from "../cpu/engine.ts";
-import { Collector } from "./collector.ts";
+import { collectGarbage, Collector } from "./collector.ts";
 import type { Domain } from "./domain.ts";
 import type { GuestSupport } from "./guest.ts";
 import { MACHINE, PcpuState } from "./layout.ts";
@@ -12,7 +12,7 @@ import { threadTimeNs } from "./time.ts";
 import { measureOffset } from "./calibration.ts";
 
 /** Engines that may lie about before a collection: each takes a megabyte or two. */
-const ENGINES_LEFT_BEHIND = 16;
+const ENGINES_LEFT_BEHIND = 32;
 
 /** What a worker script supplies: the code that knows guests, and how an engine is made of the start message. */
 export interface PcpuService {
@@ -31,7 +31,7 @@ export function runPcpu(start: PcpuStart, service: PcpuService): void {
     report: (report) => port.postMessage(report),
   });
   const mail = (MACHINE.pcpus + pcpu * PcpuState.size + PcpuState.offsets.mail) >> 2;
-  const detached: number[] = [];
+  const detached: { domid: number; collect: boolean }[] = [];
   const garbage = new Collector(ENGINES_LEFT_BEHIND);
   // Orders come in while a vCPU runs too (a hypercall names a domain not yet known here): only those to attach are carried out at once.
   const receive = () => {
@@ -41,15 +41,16 @@ export function runPcpu(start: PcpuStart, service: PcpuService): void {
       Atomics.sub(machine.views.i32, mail, 1);
       const order = item.message as Order;
       if (order.kind === "attach") machine.attach(order.share);
-      else if (order.kind === "detach") detached.push(order.domid);
+      else if (order.kind === "detach") detached.push(order);
     }
   };
   const takeOrders = () => {
     receive();
-    for (const domid of detached.splice(0)) {
+    for (const { domid, collect } of detached.splice(0)) {
       const hadEngine = machine.attached(domid)?.hasEngine ?? false;
       machine.detach(domid);
-      if (hadEngine) garbage.tick();
+      if (collect) collectGarbage();
+      else if (hadEngine) garbage.tick();
       machine.report({ kind: "detached", pcpu, domid });
     }
   };

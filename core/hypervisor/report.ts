@@ -35,7 +35,8 @@ export type Report =
 /** From the host to a pCPU worker. */
 export type Order =
   | { kind: "attach"; share: DomainShare }
-  | { kind: "detach"; domid: number }
+  /** Let go of it; `collect`: and of its memory at once, for it can only be given back by collecting it. */
+  | { kind: "detach"; domid: number; collect: boolean }
   | { kind: "stop" };
 
 /** A pCPU worker's first message. */
