@@ -135,8 +135,8 @@ const noBootloader = value((found) => {
   );
 });
 
-/** Guest memory must leave room for the hypervisor's own part in the domain's 4 GiB. */
-export const MAX_MEMORY_MIB = 3072;
+/** Guest memory and the hypervisor's part of it stay below 2 GiB: parts of the hypervisor keep byte addresses in int32. */
+export const MAX_MEMORY_MIB = 1984;
 
 const keys = {
   name,
