@@ -16,15 +16,6 @@ export interface Runstate {
   readonly times: number[];
 }
 
-/** Books the time since the last change to the state the vCPU was in. */
-export function changeRunstate(vcpu: Vcpu, state: number, now: number): void {
-  const s = vcpu.state;
-  if (s.runstate === state) return;
-  s.setRunstateTimes(s.runstate, s.runstateTimes(s.runstate) + Math.max(0, now - s.runstateSince));
-  s.runstate = state;
-  s.runstateSince = now;
-}
-
 /** vcpu_runstate_get: the accounting with the current state's time up to now. */
 export function runstateNow(vcpu: Vcpu): Runstate {
   const s = vcpu.state;
