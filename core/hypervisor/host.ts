@@ -30,6 +30,7 @@ import { Shutdown, shutdownName } from "./report.ts";
 import { shutdownDomain } from "./shutdown.ts";
 import { threadTimeNs, updateWallClock } from "./time.ts";
 import { Views } from "./struct.ts";
+import { Runstate } from "./vcpu.ts";
 
 /** Watchdogs count whole seconds. */
 const WATCHDOG_PERIOD_MS = 500;
@@ -250,6 +251,8 @@ export class Host implements AsyncDisposable {
     for (let id = 0; id < layout.vcpus; id++) {
       const state = VcpuState.view(views, layout.reserve.vcpus + id * VcpuState.size);
       state.vcpuId = id;
+      state.runstate = Runstate.offline;
+      state.runstateSince = this.machine.now();
       // Until VCPUOP_register_vcpu_info moves it.
       state.vcpuInfo = header.sharedInfo + id * vcpu_info.size(64);
       state.schedIndex = this.machine.scheduler.add(domid, id);

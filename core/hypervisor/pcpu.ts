@@ -71,7 +71,7 @@ export class Pcpu {
     } catch (error) {
       this.#giveUp(vcpu, error);
     } finally {
-      machine.scheduler.unpick(index, machine.now());
+      machine.scheduler.unpick(index, machine.now(), vcpu);
     }
   }
 

@@ -6,9 +6,8 @@ import type { GuestSupport } from "./guest.ts";
 import { initPvDomain, startPvDomain } from "./pv_start.ts";
 import { deliverPending } from "./traps/exception.ts";
 import { handleExit } from "./traps/exit.ts";
-import { changeRunstate, writeRunstateArea, writeTimeArea } from "./traps/guest_areas.ts";
-
-const RUNSTATE_RUNNING = 0;
+import { writeRunstateArea, writeTimeArea } from "./traps/guest_areas.ts";
+import { Runstate } from "./vcpu.ts";
 
 export const pvSupport: GuestSupport = {
   initDomain: initPvDomain,
@@ -31,15 +30,15 @@ export const pvSupport: GuestSupport = {
   handleExit,
   scheduledIn(context) {
     const { vcpu, machine } = context;
-    changeRunstate(vcpu, RUNSTATE_RUNNING, machine.now());
+    vcpu.enterRunstate(Runstate.running, machine.now());
     writeRunstateArea(context, vcpu);
     writeTimeArea(context);
   },
   scheduledOut(context) {
     const { vcpu, machine } = context;
     // Still on its pCPU: with no reason to stop it is preempted, which is runnable.
-    const state = vcpu.sched.flags === 0 ? 1 : vcpu.runState;
-    changeRunstate(vcpu, state, machine.now());
+    const state = vcpu.sched.flags === 0 ? Runstate.runnable : vcpu.runState;
+    vcpu.enterRunstate(state, machine.now());
     writeRunstateArea(context, vcpu);
   },
 };

@@ -8,7 +8,7 @@ import type { Machine } from "./machine.ts";
 import { SharedHeap } from "./heap.ts";
 import { MILLISECOND } from "./time.ts";
 import type { View } from "./struct.ts";
-import type { Vcpu } from "./vcpu.ts";
+import { Runstate, type Vcpu } from "./vcpu.ts";
 
 /** Longest time a vCPU runs while others wait. */
 export const TIME_SLICE = 10 * MILLISECOND;
@@ -111,6 +111,7 @@ export class Scheduler {
       entry.flags &= ~flags;
       if ((flags & PauseFlag.POLL) !== 0) this.#setDeadlines(vcpu.index, entry.singleshot, Infinity);
       preempted = this.#enqueueIfRunnable(vcpu.index);
+      if (entry.queued !== NONE) vcpu.enterRunstate(Runstate.runnable, this.machine.clock.peek());
     }
     this.lock.release();
     if (preempted !== undefined) this.machine.kickVcpu(preempted);
@@ -199,6 +200,9 @@ export class Scheduler {
         entry.pollTimedOut = 1;
         entry.flags &= ~(PauseFlag.BLOCKED | PauseFlag.POLL);
         const victim = this.#enqueueIfRunnable(index);
+        if (entry.queued !== NONE) {
+          this.machine.attached(entry.owner - 1)?.vcpus[entry.vcpuId].enterRunstate(Runstate.runnable, now);
+        }
         if (victim !== undefined) preempted.push(victim);
       }
     }
@@ -270,14 +274,18 @@ export class Scheduler {
     entry.virtualRuntime += ran * DEFAULT_WEIGHT / entry.weight;
   }
 
-  /** Takes a vCPU off this pCPU; it is queued again when it is runnable. */
-  unpick(index: number, now: number): void {
+  /** Takes a vCPU off this pCPU; it is queued again when it is runnable. @param vcpu when it is known here */
+  unpick(index: number, now: number, vcpu?: Vcpu): void {
     this.lock.acquire();
     this.account(index, now);
     const entry = this.entry(index);
     entry.pcpu = NONE;
     this.machine.pcpus[this.machine.pcpu].vcpu = NONE;
-    if (entry.flags === 0) this.#append(index);
+    if (entry.flags === 0) {
+      this.#append(index);
+      // It may have been woken after it was booked as blocked.
+      vcpu?.enterRunstate(Runstate.runnable, now);
+    }
     this.lock.release();
   }
 

@@ -6,6 +6,10 @@ import type { HypercallContext } from "./context.ts";
 import { PauseFlag, type SchedVcpu, VcpuState } from "./layout.ts";
 import type { View } from "./struct.ts";
 
+/** public/vcpu.h RUNSTATE_* */
+export const Runstate = { running: 0, runnable: 1, blocked: 2, offline: 3 } as const;
+export type Runstate = typeof Runstate[keyof typeof Runstate];
+
 /** One thread's handle; the state itself is shared. */
 export class Vcpu {
   /** Byte address of the processor context in the domain's memory. */
@@ -50,10 +54,19 @@ export class Vcpu {
     return (this.sched.flags & PauseFlag.DOWN) === 0;
   }
 
-  /** RUNSTATE_*: running 0, runnable 1, blocked 2, offline 3. */
-  get runState(): number {
+  get runState(): Runstate {
     const { flags, pcpu } = this.sched;
-    if (flags === 0) return pcpu >= 0 ? 0 : 1;
-    return (flags & ~(PauseFlag.BLOCKED | PauseFlag.POLL)) === 0 ? 2 : 3;
+    if (flags === 0) return pcpu >= 0 ? Runstate.running : Runstate.runnable;
+    return (flags & ~(PauseFlag.BLOCKED | PauseFlag.POLL)) === 0 ? Runstate.blocked : Runstate.offline;
+  }
+
+  /** vcpu_runstate_change: books the time since the last change. By whoever runs the vCPU, or under the scheduler's lock when nobody does. */
+  enterRunstate(runstate: Runstate, now: number): void {
+    const { state } = this;
+    const old = state.runstate;
+    if (old === runstate) return;
+    state.setRunstateTimes(old, state.runstateTimes(old) + Math.max(0, now - state.runstateSince));
+    state.runstate = runstate;
+    state.runstateSince = now;
   }
 }
