@@ -25,8 +25,11 @@ export interface GuestSupport {
   allocateDom0Channel(domain: Domain): number;
   /** Main thread: after the builder ran. Types and pins its page tables, sets vCPU 0's context. @throws Error when the tables are bad */
   startDomain(domain: Domain, start: GuestStart): void;
-  /** Main thread: the domain is dying and none of its vCPUs runs. Gives back what it holds of others. */
-  destroyDomain(domain: Domain): void;
+  /**
+   * Main thread: the domain is dying and none of its vCPUs runs. Gives back what it holds of others.
+   * @returns whether its machine frame numbers may be another domain's from now on: nobody maps them any more
+   */
+  destroyDomain(domain: Domain): boolean;
   /** Main thread: Domain-0 sends on its end of the channel `port` of the domain. @returns 0 or a negative errno */
   notifyGuest(domain: Domain, port: number): number;
   /** pCPU: `vcpu`'s VIRQ_TIMER. */

@@ -274,12 +274,13 @@ export class Host implements AsyncDisposable {
     for (const vcpu of domain.vcpus) this.machine.scheduler.setFlags(vcpu, PauseFlag.SHUTDOWN);
     await this.#pcpus.detach(domid);
     this.#events.unbind(domid);
-    this.#support.destroyDomain(domain);
+    const isUnmapped = this.#support.destroyDomain(domain);
     host.finish({ reason: "destroyed" });
     this.#dismantle(domain);
     this.#residents.delete(domid);
     this.#memories.give(resident.memory);
-    this.#ranges.free(domain.mfnBase);
+    // Another domain's page tables may still name its frames: those numbers are nobody's then, and never anybody's again.
+    if (isUnmapped) this.#ranges.free(domain.mfnBase);
     this.#domids.delete(domid);
     // A caller may hold on to this domain's views a little longer: without FFI its memory goes with the next one's.
     if (canReturnPages()) this.#garbage.tick();

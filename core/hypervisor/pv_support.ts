@@ -1,7 +1,7 @@
 /** PV guests: the machinery of domains on one side, hypercalls, traps and events on the other. */
 import { VIRQ } from "./abi/hypercall_numbers.ts";
 import { allocateDom0Channel, notifyFromDom0, reset, sendVirq } from "./events/mod.ts";
-import { releaseMappings } from "./grants/mod.ts";
+import { activeGrant, grantEntries, releaseMappings } from "./grants/mod.ts";
 import type { GuestSupport } from "./guest.ts";
 import { initPvDomain, startPvDomain } from "./pv_start.ts";
 import { deliverPending } from "./traps/exception.ts";
@@ -21,6 +21,10 @@ export const pvSupport: GuestSupport = {
     releaseMappings(domain);
     // Other domains' ends of its channels become unbound.
     reset(domain);
+    for (let ref = 0; ref < grantEntries(domain); ref++) {
+      if (activeGrant(domain, ref).pin !== 0) return false;
+    }
+    return true;
   },
   notifyGuest: notifyFromDom0,
   sendTimer(vcpu) {

@@ -127,7 +127,7 @@ export const fakeSupport: GuestSupport = {
   startDomain(domain) {
     for (const vcpu of domain.vcpus) domain.machine.scheduler.clearFlags(vcpu, 1);
   },
-  destroyDomain() {},
+  destroyDomain: () => true,
   notifyGuest(domain) {
     Atomics.store(domain.views.i32, Word.PENDING, 1);
     send(domain.vcpus[0]);
