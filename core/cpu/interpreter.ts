@@ -9,7 +9,8 @@ import { Internal } from "./exit.ts";
 import { Addressing, InterpreterMachine } from "./interpreter_machine.ts";
 import type { Helpers } from "./machine.ts";
 import { REC_DISP, REC_TARGET } from "./record.ts";
-import { Runtime, type RuntimeOptions } from "./runtime.ts";
+import type { RuntimeOptions } from "./linkage.ts";
+import { Runtime } from "./runtime.ts";
 import { emitStraddle } from "./straddle.ts";
 
 /** Handlers are found at form * VARIANTS + variant. */

@@ -32,7 +32,8 @@ import {
   REC_TARGET,
   RECORD_BYTES,
 } from "./record.ts";
-import type { HandlerBuilder, Runtime } from "./runtime.ts";
+import type { HandlerBuilder } from "./linkage.ts";
+import type { Runtime } from "./runtime.ts";
 
 /** How a handler finds its memory operand or its jump target; part of a handler's identity. */
 export const Addressing = {
@@ -94,7 +95,7 @@ class ContextRegister implements RegisterPlace {
 
 export class InterpreterMachine extends CodeMachine {
   constructor(
-    runtime: Runtime,
+    override readonly runtime: Runtime,
     helpers: Helpers,
     handler: HandlerBuilder,
     ctx: I32,

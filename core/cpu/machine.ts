@@ -36,7 +36,8 @@ import { LazyFlags } from "./flags.ts";
 import { MachineValues } from "./machine_values.ts";
 import type { AddressPlace, RegisterPlace } from "./operands.ts";
 import { isCanonical, READ, tlbEntry, WRITE } from "./paging.ts";
-import { type HandlerBuilder, type Runtime, WRITE_ACCESS } from "./runtime.ts";
+import type { HandlerBuilder, Linkage } from "./linkage.ts";
+import { WRITE_ACCESS } from "./runtime.ts";
 
 export type Helpers = Readonly<Record<HelperName, FuncRef>>;
 
@@ -67,7 +68,7 @@ export abstract class CodeMachine extends MachineValues implements Machine {
   #startOver: (() => void) | undefined;
 
   constructor(
-    readonly runtime: Runtime,
+    readonly runtime: Linkage,
     readonly helpers: Helpers,
     readonly handler: HandlerBuilder,
     readonly ctx: I32,

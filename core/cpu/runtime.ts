@@ -7,73 +7,60 @@
 import {
   f64,
   type FuncRef,
-  type FunctionBuilder,
   type FuncType,
   type I32,
   i32,
-  type I64,
   i64,
   ModuleBuilder,
   type TableRef,
 } from "../wasm/mod.ts";
+import {
+  type HandlerBuilder,
+  type HandlerParams,
+  type HandlerRef,
+  type HandlerResults,
+  Linkage,
+  type RuntimeOptions,
+} from "./linkage.ts";
 import { type AccessFunctions, emitAccess } from "./access.ts";
 import { type BulkFunctions, emitBulk } from "./bulk.ts";
-import {
-  CTX,
-  KICK_ENGINE,
-  SEGMENT_ATTRIBUTES,
-  SEGMENT_BASE,
-  SEGMENT_LIMIT,
-  TLB_CODE,
-  TLB_EXECUTE,
-} from "./context.ts";
-import { ExitReason, Internal, Vector } from "./exit.ts";
+import { CTX, KICK_ENGINE, SEGMENT_ATTRIBUTES, SEGMENT_BASE, SEGMENT_LIMIT } from "./context.ts";
+import { ExitReason, Vector } from "./exit.ts";
 import { emitFlagFunctions, type FlagFunctions } from "./flags.ts";
-import { emitTranslate, EXECUTE, isCanonical, tlbEntry, type Translate } from "./paging.ts";
-import { REC_BACK, REC_LENGTH, REC_OFFSET, REC_SLOT } from "./record.ts";
-
-export type HandlerParams = readonly ["i32", "i32", "i32"];
-export type HandlerResults = readonly ["i32"];
-export type HandlerBuilder = FunctionBuilder<HandlerParams, HandlerResults>;
-export type HandlerRef = FuncRef<HandlerParams, HandlerResults>;
-
-export interface RuntimeOptions {
-  /** Walk the page tables on every TLB hit and compare. */
-  checkTlb: boolean;
-  /** Count the entries into each block (see PROFILE in code_cache.ts). */
-  profile: boolean;
-}
+import { emitTranslate, EXECUTE, isCanonical, type Translate } from "./paging.ts";
+import { REC_BACK, REC_LENGTH, REC_OFFSET } from "./record.ts";
 
 /** Slots that regions get, after the handlers. */
 export const REGION_SLOTS = 4096;
 
-export class Runtime {
+export class Runtime extends Linkage {
   readonly m = new ModuleBuilder("cpu");
-  readonly signature: FuncType<HandlerParams, HandlerResults>;
+  override readonly signature: FuncType<HandlerParams, HandlerResults>;
   readonly translate: Translate;
-  readonly access: AccessFunctions;
+  override readonly access: AccessFunctions;
   readonly bulk: BulkFunctions;
-  readonly flags: FlagFunctions;
+  override readonly flags: FlagFunctions;
   /** (ctx, rec, left, reason) */
-  readonly exit: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;
+  override readonly exit: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;
   /** (ctx, rec, left): leaves for the reason in `pending` */
   readonly pendingExit: HandlerRef;
   /** (ctx, rec, left, vector, errorCode, hasError) */
   readonly raise: FuncRef<readonly ["i32", "i32", "i32", "i32", "i32", "i32"], HandlerResults>;
   /** (ctx, linear address, left, reason): leaves between instructions */
-  readonly leaveAt: FuncRef<readonly ["i32", "i64", "i32", "i32"], HandlerResults>;
+  override readonly leaveAt: FuncRef<readonly ["i32", "i64", "i32", "i32"], HandlerResults>;
   /** (ctx, rec, left): the block that `rec` heads may not start */
-  readonly blocked: HandlerRef;
+  override readonly blocked: HandlerRef;
   /** (ctx, linear address, left): goes on at a page whose execute translation is missing */
-  readonly jumpMiss: FuncRef<readonly ["i32", "i64", "i32"], HandlerResults>;
+  override readonly jumpMiss: FuncRef<readonly ["i32", "i64", "i32"], HandlerResults>;
   /** (ctx, segment offset, effective address, size | flags): linear address, or -1 with a fault pending */
-  readonly segmented: FuncRef<readonly ["i32", "i32", "i64", "i32"], readonly ["i64"]>;
+  override readonly segmented: FuncRef<readonly ["i32", "i32", "i64", "i32"], readonly ["i64"]>;
   /** (ctx, va, access, address): compares a TLB hit with a walk */
-  readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
+  override readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
   readonly #handlers: HandlerRef[] = [];
   #table: TableRef | undefined;
 
-  constructor(readonly options: RuntimeOptions) {
+  constructor(override readonly options: RuntimeOptions) {
+    super();
     const m = this.m;
     m.importMemory("cpu", "memory", { initial: 1, maximum: 65536, shared: true });
     const foreign = m.importFunc("cpu", "foreign", ["i32", "f64", "i32", "i32", "i32", "i32"], ["i32"]);
@@ -111,7 +98,7 @@ export class Runtime {
   }
 
   /** Defined once the table is there. */
-  get table(): TableRef {
+  override get table(): TableRef {
     this.#table ??= this.m.table({ initial: 0x4000, maximum: 0x10000 });
     return this.#table;
   }
@@ -274,49 +261,6 @@ export class Runtime {
       }, () => f.if(i64.gt_u(last, limit), bad));
       f.return(i64.and(i64.add(base, address), 0xffffffffn));
     });
-  }
-
-  // Pieces of handlers
-
-  /** Runs the handler of `rec`. */
-  dispatch(f: HandlerBuilder, ctx: I32, rec: I32, left: I32): void {
-    f.returnCallIndirect(this.table, this.signature, [ctx, rec, left], i32.load(rec, REC_SLOT));
-  }
-
-  /** Starts the block that `rec` heads: takes its length from `left`, looks at the budget and at kick. */
-  enterBlock(f: HandlerBuilder, ctx: I32, rec: I32, left: I32): void {
-    const after = f.let(i32.sub(left, i32.load8_u(rec, REC_BACK)));
-    f.if(
-      i32.or(i32.shr_u(after, 31), i32.load(ctx, CTX.kick)),
-      () => f.returnCall(this.blocked, [ctx, rec, after]),
-    );
-    if (this.options.profile) {
-      const counter = f.let(i32.add(i32.load(ctx, CTX.profile), i32.shr_u(rec, 3)));
-      f.do(i32.store(counter, i32.add(i32.load(counter), 1)));
-    }
-    this.dispatch(f, ctx, rec, after);
-  }
-
-  /** Goes on at a linear address, through the execute TLB. */
-  lookUp(f: HandlerBuilder | FunctionBuilder, ctx: I32, va: I64, left: I32, mayMiss = true): void {
-    const h = f as HandlerBuilder;
-    const entry = h.let(tlbEntry(ctx, va));
-    const page = h.let(i64.and(va, -4096n));
-    if (mayMiss) {
-      h.if(
-        i64.ne(i64.load(entry, TLB_EXECUTE), page),
-        () => h.returnCall(this.jumpMiss, [ctx, va, left]),
-      );
-    }
-    const low = h.let(i32.wrap_i64(va));
-    const chunk = i32.load(i32.add(i32.load(entry, TLB_CODE), i32.and(i32.shr_u(low, 4), 0xfc)));
-    const rec = h.let(i32.load(i32.add(chunk, i32.shl(i32.and(low, 63), 2))));
-    h.if(
-      i32.eqz(rec),
-      () => h.returnCall(this.leaveAt, [ctx, va, left, i32.const(Internal.NEED_CODE)]),
-    );
-    h.do(i64.store(ctx, page, CTX.codePage));
-    this.enterBlock(h, ctx, rec, left);
   }
 }
 

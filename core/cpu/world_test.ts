@@ -20,7 +20,7 @@ function start(m: TestMachine, ctx: number, budget: number): { done: Promise<num
 }
 
 Deno.test("two workers: locked read-modify-writes that no atomic covers lose nothing", async () => {
-  const TURNS = 1000;
+  const TURNS = 300;
   const m = new TestMachine({ vcpus: 2 });
   m.map(CODE, 1);
   m.map(DATA, 3);
