@@ -32,9 +32,12 @@ export const cmpxchg = instruction("cmpxchg", {
     const expected = m.reg(Reg.rax, size);
     const found = dst.read();
     const equal = m.let(m.eq(found, expected));
-    // The destination is written either way; the accumulator only when it differs.
-    dst.write(m.select(equal, src.read(), found));
-    m.if(i32.eqz(equal), () => m.setReg(Reg.rax, size, found));
+    // Memory is written either way, a register only when they are equal: its upper half stays otherwise.
+    const value = src.read();
+    if (dst.kind === "mem") dst.write(m.select(equal, value, found));
+    m.if(equal, () => {
+      if (dst.kind !== "mem") dst.write(value);
+    }, () => m.setReg(Reg.rax, size, found));
     m.flags.afterSub(size, expected, found, m.sub(expected, found));
   },
 });

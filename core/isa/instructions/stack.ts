@@ -128,7 +128,10 @@ export const enter = instruction("enter", {
       m.store(opSize, "ss", pointer.get(), value);
     };
     pushed(m.reg(Reg.rbp, opSize));
-    const frame = m.let(pointer.get());
+    // On a 16-bit stack the rest of ESP belongs to a 32-bit frame pointer too.
+    const narrow = opSize === 4 && stackSize === 2;
+    const frame = pointer.get();
+    const whole = m.let(narrow ? m.or(m.and(m.reg(Reg.rsp, 4), 0xffff0000), frame) : frame);
     m.if(level, () => {
       const outer = m.variable(type, m.reg(Reg.rbp, stackSize));
       const left = m.variable("i32", i32.sub(level, 1));
@@ -140,18 +143,15 @@ export const enter = instruction("enter", {
           again();
         });
       });
-      pushed(m.zeroExtend(frame, opSize));
+      pushed(m.zeroExtend(whole, opSize));
     });
     const end = m.let(
       m.truncate(m.sub(pointer.get(), m.zeroExtend(allocation.read(), stackSize)), stackSize),
     );
     // The processor touches the new top of the stack for writing.
     m.probeWrite(opSize, "ss", end);
-    m.setReg(
-      Reg.rbp,
-      Math.min(opSize, stackSize) as WordSize,
-      m.truncate(frame, Math.min(opSize, stackSize) as WordSize),
-    );
+    const width = narrow ? 4 : Math.min(opSize, stackSize) as WordSize;
+    m.setReg(Reg.rbp, width, m.truncate(whole, width));
     m.setStackPointer(end);
   },
 });
