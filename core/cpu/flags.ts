@@ -21,7 +21,10 @@ const STATUS = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.OF;
 export interface FlagStore {
   result(): I64;
   aux(): I32;
-  set(result: I64 | undefined, aux: I32 | undefined): void;
+  /** What `aux` is now, for an expression that may be built after it has changed. */
+  laterAux(): () => I32;
+  /** Either may stay as it is. The values may be made later, or never, if nobody looks: they are built from bound ones only. */
+  set(result: (() => I64) | undefined, aux: (() => I32) | undefined): void;
   /** EFLAGS without the status flags. */
   eflags(): I32;
   setEflags(value: I32): void;
@@ -145,14 +148,20 @@ export class LazyFlags implements Flags {
   afterAdd(size: Size, a: Int, b: Int, result: Int): void {
     const bound = this.f.let(result as I32) as Int;
     if (!this.dead) {
-      this.store.set(this.#extended(size, bound), this.#auxOfCarries(size, this.#carriesOfAdd(a, b, bound)));
+      this.store.set(
+        () => this.#extended(size, bound),
+        () => this.#auxOfCarries(size, this.#carriesOfAdd(a, b, bound)),
+      );
     }
     this.#remember({ kind: "other", size, result: bound });
   }
   afterSub(size: Size, a: Int, b: Int, result: Int): void {
     const bound = this.f.let(result as I32) as Int;
     if (!this.dead) {
-      this.store.set(this.#extended(size, bound), this.#auxOfCarries(size, this.#carriesOfSub(a, b, bound)));
+      this.store.set(
+        () => this.#extended(size, bound),
+        () => this.#auxOfCarries(size, this.#carriesOfSub(a, b, bound)),
+      );
     }
     // Without a borrow in, conditions can be taken from the operands themselves.
     this.#remember({ kind: this.borrows ? "other" : "sub", size, a, b, result: bound });
@@ -169,15 +178,18 @@ export class LazyFlags implements Flags {
     this.#remember({ kind: "other", size, result: bound });
     if (this.dead) return;
     const one = a.type === "i64" ? i64.const(1) : i32.const(1);
-    const carries = up ? this.#carriesOfAdd(a, one, bound) : this.#carriesOfSub(a, one, bound);
-    const aux = f.let(this.#auxOfCarries(size, carries));
-    // Keep CF: turn both top bits when it differs, so that OF stays.
-    const differs = i32.shr_s(i32.xor(aux, this.store.aux()), 31);
-    this.store.set(this.#extended(size, bound), i32.xor(aux, i32.and(differs, 0xc0000000 | 0)));
+    const before = this.store.laterAux();
+    this.store.set(() => this.#extended(size, bound), () => {
+      const carries = up ? this.#carriesOfAdd(a, one, bound) : this.#carriesOfSub(a, one, bound);
+      const aux = f.let(this.#auxOfCarries(size, carries));
+      // Keep CF: turn both top bits when it differs, so that OF stays.
+      const differs = i32.shr_s(i32.xor(aux, before()), 31);
+      return i32.xor(aux, i32.and(differs, 0xc0000000 | 0));
+    });
   }
   afterLogic(size: Size, result: Int): void {
     const bound = this.f.let(result as I32) as Int;
-    if (!this.dead) this.store.set(this.#extended(size, bound), i32.const(0));
+    if (!this.dead) this.store.set(() => this.#extended(size, bound), () => i32.const(0));
     this.#remember({ kind: "logic", size, result: bound });
   }
   afterResult(
@@ -186,8 +198,18 @@ export class LazyFlags implements Flags {
     others: { CF?: I32 | number; OF?: I32 | number; AF?: I32 | number },
   ): void {
     const bound = this.f.let(result as I32) as Int;
-    if (!this.dead) this.store.set(this.#extended(size, bound), this.#auxOfBits(others));
+    if (!this.dead) {
+      const bits = this.#bound(others);
+      this.store.set(() => this.#extended(size, bound), () => this.#auxOfBits(bits));
+    }
     this.#remember({ kind: "other", size, result: bound });
+  }
+  #bound<T extends Record<string, I32 | number>>(values: T): T {
+    return Object.fromEntries(
+      Object.entries(values).map((
+        [name, value],
+      ) => [name, typeof value === "number" ? value : this.f.let(value)]),
+    ) as T;
   }
   /** CF, OF and AF as an aux word; SF and PF from the result alone. */
   #auxOfBits({ CF = 0, OF = 0, AF = 0 }: { CF?: I32 | number; OF?: I32 | number; AF?: I32 | number }): I32 {
@@ -225,12 +247,14 @@ export class LazyFlags implements Flags {
       // Turn both top bits when CF changes: OF is their difference.
       const aux = f.let(this.store.aux());
       const differs = i32.xor(i32.shr_u(aux, 31), value("CF"));
-      this.store.set(undefined, i32.xor(aux, i32.shl(i32.mul(differs, 3), 30)));
+      const changed = f.let(i32.xor(aux, i32.shl(i32.mul(differs, 3), 30)));
+      this.store.set(undefined, () => changed);
       return;
     }
     if (status.every((name) => name === "CF" || name === "OF")) {
       const aux = i32.and(this.store.aux(), 0x3fffffff);
-      this.store.set(undefined, i32.or(aux, this.#auxOfBits({ CF: value("CF"), OF: value("OF") })));
+      const changed = f.let(i32.or(aux, this.#auxOfBits({ CF: value("CF"), OF: value("OF") })));
+      this.store.set(undefined, () => changed);
       return;
     }
     let image: I32 = i32.const(0);
@@ -244,14 +268,15 @@ export class LazyFlags implements Flags {
 
   #loadStatus(image: I32, mask: I32, all: boolean): void {
     const f = this.f;
-    const { result, aux } = { result: this.store.result(), aux: this.store.aux() };
     const merged = all ? image : i32.or(
-      i32.and(f.call(this.functions.image, [result, aux]), i32.xor(mask, -1)),
+      i32.and(f.call(this.functions.image, [this.store.result(), this.store.aux()]), i32.xor(mask, -1)),
       i32.and(image, mask),
     );
     const flags = f.let(merged);
     const zero = i32.and(i32.shr_u(flags, 6), 1);
-    this.store.set(i64.extend_i32_u(i32.xor(zero, 1)), f.call(this.functions.auxOf, [flags]));
+    const result = f.let(i64.extend_i32_u(i32.xor(zero, 1)));
+    const aux = f.call(this.functions.auxOf, [flags]);
+    this.store.set(() => result, () => aux);
     this.#known = undefined;
   }
 

@@ -420,9 +420,10 @@ function contextFlags(machine: CodeMachine): FlagStore {
   return {
     result: () => i64.load(ctx, CTX.flagResult),
     aux: () => i32.load(ctx, CTX.flagAux),
+    laterAux: () => () => i32.load(ctx, CTX.flagAux),
     set(result, aux) {
-      if (result) f.do(i64.store(ctx, result, CTX.flagResult));
-      if (aux) f.do(i32.store(ctx, aux, CTX.flagAux));
+      if (result) f.do(i64.store(ctx, result(), CTX.flagResult));
+      if (aux) f.do(i32.store(ctx, aux(), CTX.flagAux));
     },
     eflags: () => i32.load(ctx, CTX.eflags),
     setEflags: (value) => f.do(i32.store(ctx, value, CTX.eflags)),
