@@ -25,6 +25,8 @@ export interface FlagStore {
   laterAux(): () => I32;
   /** Either may stay as it is. The values may be made later, or never, if nobody looks: they are built from bound ones only. */
   set(result: (() => I64) | undefined, aux: (() => I32) | undefined): void;
+  /** Makes values that were put off. */
+  settle(): void;
   /** EFLAGS without the status flags. */
   eflags(): I32;
   setEflags(value: I32): void;
@@ -92,6 +94,14 @@ export class LazyFlags implements Flags {
   /** Control flow joins here: nothing is known any more. */
   forget(): void {
     this.#known = undefined;
+  }
+  /** Control flow parts here, and may join again: the flags go to their place. */
+  fork(): void {
+    this.store.settle();
+  }
+  /** The end of an arm. */
+  join(): void {
+    this.store.settle();
   }
   /** For arms of an `if`: what was known before it. */
   get known(): unknown {

@@ -81,6 +81,7 @@ export function emitHelpers(runtime: Runtime): Helpers {
   >;
   for (const name of Object.keys(helpers) as HelperName[]) {
     if (!made[name]) throw new Error(`no helper ${name}`);
+    m.export(`helper.${name}`, made[name]);
   }
   return made;
 }

@@ -56,9 +56,10 @@ export interface HandlerVariant {
   exclusive: boolean;
 }
 
-class ContextRegister implements RegisterPlace {
+/** A register in the context. */
+export class ContextRegister implements RegisterPlace {
   constructor(
-    readonly machine: InterpreterMachine,
+    readonly machine: CodeMachine,
     readonly base: I32,
     readonly offset: number,
     readonly file: number,
@@ -420,6 +421,7 @@ function contextFlags(machine: CodeMachine): FlagStore {
   return {
     result: () => i64.load(ctx, CTX.flagResult),
     aux: () => i32.load(ctx, CTX.flagAux),
+    settle() {},
     laterAux: () => () => i32.load(ctx, CTX.flagAux),
     set(result, aux) {
       if (result) f.do(i64.store(ctx, result(), CTX.flagResult));

@@ -40,6 +40,8 @@ export abstract class Linkage {
   abstract readonly leaveAt: FuncRef<readonly ["i32", "i64", "i32", "i32"], HandlerResults>;
   /** (ctx, rec, left): the block that `rec` heads may not start */
   abstract readonly blocked: HandlerRef;
+  /** (ctx, address of an entry of a code map, its offset in the page, left): goes on there */
+  abstract readonly enterEntry: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;
   /** (ctx, linear address, left): goes on at a page whose execute translation is missing */
   abstract readonly jumpMiss: FuncRef<readonly ["i32", "i64", "i32"], HandlerResults>;
   /** (ctx, segment offset, effective address, size | flags): linear address, or -1 with a fault pending */

@@ -212,7 +212,7 @@ export abstract class CodeMachine extends MachineValues implements Machine {
   }
   #pointer(linear: I64, size: number, tag: number, slow: () => I32): I32 {
     const { f, ctx } = this;
-    const entry = f.let(tlbEntry(ctx, linear));
+    const entry = f.let(this.tlbEntry(linear));
     const last = size > 1 ? i64.add(linear, BigInt(size - 1)) : linear;
     const pointer = f.local("i32");
     f.if(i64.eq(i64.load(entry, tag), i64.and(last, -4096n)), () => {
@@ -226,6 +226,9 @@ export abstract class CodeMachine extends MachineValues implements Machine {
       f.if(i32.eq(pointer.get(), -1), () => this.leavePending());
     });
     return f.let(pointer.get());
+  }
+  protected tlbEntry(linear: I64): I32 {
+    return tlbEntry(this.ctx, linear);
   }
   loadFrom(size: Size, pointer: I32): Int {
     if (size === 1) return i32.load8_u(pointer);
@@ -326,23 +329,33 @@ export abstract class CodeMachine extends MachineValues implements Machine {
   // Flow
 
   if(condition: I32, then: () => void, otherwise?: () => void): void {
+    // Bound before the flags are settled, which may change what it is made of.
+    const test = this.f.let(condition);
+    this.flags.fork();
     const known = this.flags.known;
     const arm = (body: () => void) => () => {
       this.flags.restore(known);
       this.scoped(body);
+      if (this.f.live) this.flags.join();
     };
-    this.f.if(condition, arm(then), otherwise && arm(otherwise));
+    this.f.if(test, arm(then), otherwise && arm(otherwise));
     this.flags.forget();
   }
   loop(body: (to: { again(): void; leave(): void }) => void): void {
-    const { f } = this;
-    this.flags.forget();
+    const { f, flags } = this;
+    flags.fork();
+    flags.forget();
+    const to = (target: () => void) => () => {
+      flags.join();
+      target();
+    };
     f.block((done) => {
       f.loop((again) => {
-        this.scoped(() => body({ again: () => f.br(again), leave: () => f.br(done) }));
+        this.scoped(() => body({ again: to(() => f.br(again)), leave: to(() => f.br(done)) }));
+        if (f.live) flags.join();
       });
     });
-    this.flags.forget();
+    flags.forget();
   }
   nextRip(): Int {
     const next = this.nextLinear();

@@ -25,10 +25,13 @@ import {
 import { type AccessFunctions, emitAccess } from "./access.ts";
 import { type BulkFunctions, emitBulk } from "./bulk.ts";
 import { CTX, KICK_ENGINE, SEGMENT_ATTRIBUTES, SEGMENT_BASE, SEGMENT_LIMIT } from "./context.ts";
-import { ExitReason, Vector } from "./exit.ts";
+import { ExitReason, Internal, Vector } from "./exit.ts";
 import { emitFlagFunctions, type FlagFunctions } from "./flags.ts";
 import { emitTranslate, EXECUTE, isCanonical, type Translate } from "./paging.ts";
 import { REC_BACK, REC_LENGTH, REC_OFFSET } from "./record.ts";
+
+/** Functions of the linkage that regions import by their names. */
+export const LINKS = ["exit", "leaveAt", "blocked", "enterEntry", "jumpMiss", "segmented", "check"] as const;
 
 /** Slots that regions get, after the handlers. */
 export const REGION_SLOTS = 4096;
@@ -53,6 +56,7 @@ export class Runtime extends Linkage {
   /** (ctx, linear address, left): goes on at a page whose execute translation is missing */
   override readonly jumpMiss: FuncRef<readonly ["i32", "i64", "i32"], HandlerResults>;
   /** (ctx, segment offset, effective address, size | flags): linear address, or -1 with a fault pending */
+  override readonly enterEntry: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;
   override readonly segmented: FuncRef<readonly ["i32", "i32", "i64", "i32"], readonly ["i64"]>;
   /** (ctx, va, access, address): compares a TLB hit with a walk */
   override readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
@@ -94,6 +98,11 @@ export class Runtime extends Linkage {
         });
       },
     );
+    this.enterEntry = m.declareFunc({
+      name: "enterEntry",
+      params: ["i32", "i32", "i32", "i32"],
+      results: ["i32"],
+    });
     this.jumpMiss = m.declareFunc({ name: "jumpMiss", params: ["i32", "i64", "i32"], results: ["i32"] });
   }
 
@@ -134,6 +143,14 @@ export class Runtime extends Linkage {
       });
       this.lookUp(f, ctx, va, left, false);
     });
+    m.define(this.enterEntry, (f, ctx, entry, offset, left) => {
+      const next = f.let(i32.load(entry));
+      f.if(i32.eqz(next), () => {
+        const linear = i64.add(i64.load(ctx, CTX.codePage), i64.extend_i32_u(offset));
+        f.returnCall(this.leaveAt, [ctx, linear, left, i32.const(Internal.NEED_CODE)]);
+      });
+      this.enterBlock(f as unknown as HandlerBuilder, ctx, next, left);
+    });
     const run = m.func({ name: "run", params: ["i32", "i32"], results: ["i32"] }, (f, ctx, left) => {
       const va = f.let(i64.add(i64.load(ctx, CTX.rip), i64.load(ctx, CTX.cs + SEGMENT_BASE)));
       const long = i32.eq(i32.load(ctx, CTX.mode), 64);
@@ -165,6 +182,9 @@ export class Runtime extends Linkage {
     m.export("enter", enter);
     m.export("translate", translate);
     m.export("table", this.table);
+    // What regions import.
+    for (const name of LINKS) m.export(name, this[name]);
+    for (const [name, ref] of Object.entries({ ...this.access, ...this.flags })) m.export(name, ref);
     return m.toBytes();
   }
 
