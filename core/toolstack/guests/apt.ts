@@ -179,7 +179,14 @@ class Apt {
     const { cache } = this.options;
     const targets = packages.map((name) => join(cache, "packages", name, path));
     for (const target of targets) if (await exists(target)) return target;
-    await Deno.mkdir(cache, { recursive: true });
+    try {
+      await Deno.mkdir(cache, { recursive: true });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : error;
+      throw new FetchError(
+        `fetched guests are kept in ${cache}, which cannot be made: ${reason}; XDG_CACHE_HOME may name another place`,
+      );
+    }
     const failures: string[] = [];
     for (const [i, name] of packages.entries()) {
       const directory = await Deno.makeTempDir({ dir: cache, prefix: `${name}.` });

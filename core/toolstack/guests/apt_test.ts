@@ -127,6 +127,23 @@ Deno.test("a machine without apt or dpkg is told so", () =>
     assert.deepEqual(await leftovers(cache), []);
   }));
 
+Deno.test("a cache that cannot be made is a fault of fetching, and says which", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    const { run } = world({ packages: {}, lists: true, reachable: true });
+    await assert.rejects(
+      packagedFile(FILE, { cache: join(file, "xenolith"), run, progress() {} }),
+      (error) => {
+        assert.ok(error instanceof FetchError);
+        assert.match(error.message, /xenolith, which cannot be made/);
+        return true;
+      },
+    );
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 Deno.test("the cache lies where XDG says", () => {
   const of = (variables: Record<string, string>) => cacheDirectory({ get: (name) => variables[name] });
   assert.equal(of({ XDG_CACHE_HOME: "/c", HOME: "/h" }), "/c/xenolith");
