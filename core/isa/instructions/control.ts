@@ -53,7 +53,10 @@ export const callIndirect = instruction("call", {
   stack: true,
   flow: "call",
   meaning(m, to) {
-    const target = m.target(to.read());
+    const address = to.read();
+    // A stack that cannot be written faults before a target that cannot be reached.
+    m.probeWrite(m.opSize, "ss", m.truncate(m.sub(m.stackPointer(), m.opSize), m.stackSize));
+    const target = m.target(address);
     m.push(m.nextRip());
     m.jump(target);
   },
