@@ -74,6 +74,7 @@ export function mapGrant(cx: HypercallContext, request: MapRequest): MapResult {
     const entry = maptrack(cx.domain, handle);
     entry.domid = domid;
     entry.ref = request.ref;
+    entry.frame = result.mfn;
     entry.flags = flags & 0xffff;
     cx.domain.header.grantMaps++;
     return { status: GNTST.okay, handle, mfn: result.mfn };
@@ -239,17 +240,23 @@ export interface UnmapRequest {
 
 const isZero = ({ lo, hi }: Address) => (lo | hi) === 0;
 
-/** unmap_common and its completion. @returns GNTST_*; undefined: the granting domain is gone, which crashes the caller */
-export function unmapGrant(cx: HypercallContext, request: UnmapRequest): number | undefined {
+/** The domain that granted a mapping, unless it is gone (its domid may be another's by now). */
+function granterOf(domain: Domain, { domid, frame }: { domid: number; frame: number }): Domain | undefined {
+  const remote = domain.machine.domain(domid);
+  return remote !== undefined && remote.frameOf(frame) >= 0 ? remote : undefined;
+}
+
+/** unmap_common and its completion. @returns GNTST_* */
+export function unmapGrant(cx: HypercallContext, request: UnmapRequest): number {
   const { domain } = cx;
   const found = mappingOf(domain, request.handle);
   if (found === undefined) return GNTST.bad_handle;
-  const remote = cx.machine.domain(found.domid);
-  if (remote === undefined) return undefined;
+  const remote = granterOf(domain, found);
+  if (remote === undefined) return domain.lock.with(() => unmapOrphan(cx, request));
   const release = lockBoth(domain, remote);
   try {
     const mapping = mappingOf(domain, request.handle);
-    if (mapping === undefined || mapping.domid !== remote.domid) return GNTST.bad_handle;
+    if (mapping === undefined || granterOf(domain, mapping) !== remote) return GNTST.bad_handle;
     const { ref, flags } = mapping;
     const active = activeGrant(remote, ref);
     const mfn = active.frame;
@@ -278,6 +285,18 @@ export function unmapGrant(cx: HypercallContext, request: UnmapRequest): number 
   }
 }
 
+/** The granting domain was destroyed: only the entry and the handle are left. */
+function unmapOrphan(cx: HypercallContext, { host, handle }: UnmapRequest): number {
+  const mapping = mappingOf(cx.domain, handle);
+  if (mapping === undefined) return GNTST.bad_handle;
+  if (!isZero(host) && mapping.flags & GNTMAP_host_map) {
+    const status = replaceMapping(cx, host, mapping.frame, undefined, mapping.flags);
+    if (status !== GNTST.okay) return status;
+  }
+  giveHandle(cx.domain, handle);
+  return GNTST.okay;
+}
+
 /** unmap_common_complete: gives the references and the pins of what was unmapped back. */
 function complete(remote: Domain, ref: number, mfn: number, done: number, readonly: boolean): void {
   if (done === 0) return;
@@ -295,7 +314,7 @@ export function releaseMappings(domain: Domain): void {
   for (let handle = 0; handle < domain.header.maptrackUsed; handle++) {
     const found = mappingOf(domain, handle);
     if (found === undefined) continue;
-    const remote = domain.machine.domain(found.domid);
+    const remote = granterOf(domain, found);
     if (remote === undefined || remote === domain) continue;
     const release = lockBoth(domain, remote);
     try {

@@ -30,7 +30,6 @@ import {
 } from "../grants/mod.ts";
 import { pageTypesOf } from "../mm/page_types.ts";
 import { isGuestAddress } from "../mm/walk.ts";
-import { crashDomain } from "../shutdown.ts";
 import type { Call } from "./call.ts";
 import { copyFrom, type GuestPointer, readStruct, widthOf, writeStruct, writeUlong } from "./guest.ts";
 import { permitDomain } from "./memory_op.ts";
@@ -51,7 +50,7 @@ export function grantTableOp(call: Call): number {
           bus: { lo: op.lo("dev_bus_addr"), hi: op.hi("dev_bus_addr") },
           handle: op.get("handle"),
         });
-        op.set("status", statusOrCrash(cx, status));
+        op.set("status", status);
       });
     case GNTTABOP.unmap_and_replace:
       return each(call, gnttab_unmap_and_replace, (op) => {
@@ -61,7 +60,7 @@ export function grantTableOp(call: Call): number {
           handle: op.get("handle"),
           replacement: { lo: op.lo("new_addr"), hi: op.hi("new_addr") },
         });
-        op.set("status", statusOrCrash(cx, status));
+        op.set("status", status);
       });
     case GNTTABOP.copy:
       return each(call, gnttab_copy, (op) => copy(cx, op));
@@ -136,12 +135,6 @@ function each<F extends Fields>(call: Call, type: CStruct<F>, action: (op: Struc
     call.advance(1, type.size(widthOf(cx)));
   }
   return 0;
-}
-
-function statusOrCrash(cx: HypercallContext, status: number | undefined): number {
-  if (status !== undefined) return status;
-  crashDomain(cx.vcpu, "unmaps a grant of a domain that is gone");
-  return GNTST.bad_domain;
 }
 
 function map(cx: HypercallContext, op: ViewOf<typeof gnttab_map_grant_ref>): void {
