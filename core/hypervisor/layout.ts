@@ -185,6 +185,8 @@ export const DomainHeader = struct("domain", {
   /** Lowest event channel port that may be free. */
   firstFreePort: "u32",
   validPorts: "u32",
+  /** Counts up when a page-table entry loses rights (atomics): see PageTypes.weaken. */
+  weakened: "u32",
   /** Grant table. */
   grantVersion: "u32",
   grantFrames: "u32",
@@ -277,6 +279,8 @@ export const VcpuState = struct("vcpu", {
   iopl: "u32",
   ioBitmapPorts: "u32",
   ioBitmap: "u64",
+  /** DomainHeader.weakened when this vCPU last loaded a top-level table. */
+  weakSeen: "u32",
   /** Top-level tables: mfns. 0 for no user table. */
   kernelCr3: "u32",
   userCr3: "u32",

@@ -25,21 +25,21 @@ export function hypercall(cx: HypercallContext): void {
   const number = words[rax + 1] === 0 ? words[rax] >>> 0 : COUNTERS;
   call ??= new Call(cx);
   call.begin(cx, number);
-  ARGUMENTS.forEach((register, i) => {
-    const index = registerIndex(ctx, register);
-    call!.set(i, words[index], words[index + 1]);
-  });
+  for (let i = 0; i < ARGUMENTS.length; i++) {
+    const index = registerIndex(ctx, ARGUMENTS[i]);
+    call.set(i, words[index], words[index + 1]);
+  }
   const { header } = domain;
   if (number < COUNTERS) header.setHypercalls(number, header.hypercalls(number) + 1);
   const result = handlerOf(number, domain.header.width)(call);
   if (result === -ENOSYS) header.unknownHypercalls++;
   if (call.preempted) {
     // The same instruction again, with what is left to do.
-    ARGUMENTS.forEach((register, i) => {
-      const index = registerIndex(ctx, register);
-      words[index] = call!.lo(i);
-      words[index + 1] = call!.hi(i);
-    });
+    for (let i = 0; i < ARGUMENTS.length; i++) {
+      const index = registerIndex(ctx, ARGUMENTS[i]);
+      words[index] = call.lo(i);
+      words[index + 1] = call.hi(i);
+    }
     return;
   }
   words[rax] = result % 4294967296 | 0;

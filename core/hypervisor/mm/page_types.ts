@@ -10,6 +10,7 @@ import { EBUSY, EINVAL, EPERM } from "../abi/errno.ts";
 import { VMASST_TYPE } from "../abi/hypercall_numbers.ts";
 import { ROOT_PAGETABLE_FIRST_XEN_SLOT, ROOT_PAGETABLE_LAST_XEN_SLOT } from "../abi/xen.ts";
 import type { Domain } from "../domain.ts";
+import { DomainHeader } from "../layout.ts";
 import { checkDescriptorPage } from "./descriptor.ts";
 import {
   adjustHi,
@@ -58,11 +59,13 @@ export class PageTypes {
   readonly #linear: Int16Array;
   /** Index of frame 0's type word; the count word follows. */
   readonly #info: number;
+  readonly #weakened: number;
 
   constructor(readonly domain: Domain, readonly tlb: TlbControl) {
     this.#i32 = domain.views.i32;
     this.#u32 = domain.views.u32;
     this.#info = domain.layout.frameInfo >>> 2;
+    this.#weakened = (domain.header.base + DomainHeader.offsets.weakened) >>> 2;
     this.#linear = new Int16Array(
       domain.memory.buffer,
       domain.layout.reserve.linearCounts,
@@ -124,6 +127,14 @@ export class PageTypes {
     }
     Atomics.store(words, index, lo);
     this.written(frame, slot * 8, 8);
+  }
+
+  /**
+   * An entry of a table in use loses rights. A processor may go on with what its TLB holds until it is flushed, by the guest or by a load of CR3;
+   * spaces of other top-level tables must not outlive that (selectTables looks at the count).
+   */
+  weaken(): void {
+    Atomics.add(this.#i32, this.#weakened, 1);
   }
 
   /** After any store of ours into a frame. */
@@ -204,7 +215,7 @@ export class PageTypes {
     if ((info & TYPE_COUNT_MASK) === 1 && type >= PageType.l1 && type <= PageType.l4) {
       Atomics.and(this.#i32, index, ~VALIDATED);
       this.#demote(frame, type);
-      if (type === PageType.l4) this.tlb.staleAll();
+      if (type === PageType.l4) this.weaken();
     }
     if (table >= 0 && typeOf(this.typeInfo(table)) === type) {
       this.#linear[frame]++;
@@ -375,7 +386,7 @@ export class PageTypes {
   /** zap_ro_mpt. */
   zapM2p(l4: number): void {
     this.writeEntry(l4, ROOT_PAGETABLE_FIRST_XEN_SLOT, 0, 0);
-    this.tlb.staleAll();
+    this.weaken();
   }
 }
 

@@ -69,6 +69,5 @@ function store(
 ): void {
   types.writeEntry(table, slot, lo, hi);
   types.domain.header.mmuUpdates++;
-  // A translation under another base pointer would outlive the change: on a processor the next CR3 load drops it.
-  if (isWeaker(oldLo, oldHi, lo, hi)) types.tlb.staleAll();
+  if (isWeaker(oldLo, oldHi, lo, hi)) types.weaken();
 }

@@ -6,8 +6,8 @@ import { vcpu_time_info, XEN_PVCLOCK_TSC_STABLE_BIT } from "../abi/xen.ts";
 import type { HypercallContext } from "../context.ts";
 import { GuestMode } from "../layout.ts";
 import { copyTo, widthOf } from "../hypercalls/guest.ts";
-import { SpaceMode } from "../../cpu/engine.ts";
 import type { Vcpu } from "../vcpu.ts";
+import { loadTables } from "./mode.ts";
 
 export interface Runstate {
   readonly state: number;
@@ -26,13 +26,13 @@ export function runstateNow(vcpu: Vcpu): Runstate {
 
 /** Runs `action` with the kernel's address space, whichever mode the vCPU is in (toggle_guest_pt). */
 export function inKernelSpace<T>(cx: HypercallContext, action: () => T): T {
-  const { state, ctx } = cx.vcpu;
+  const { state } = cx.vcpu;
   if (state.guestMode === GuestMode.KERNEL) return action();
-  cx.engine.selectSpace(ctx, state.kernelCr3, SpaceMode.USER);
+  loadTables(cx, state.kernelCr3);
   try {
     return action();
   } finally {
-    cx.engine.selectSpace(ctx, state.userCr3, SpaceMode.USER);
+    loadTables(cx, state.userCr3);
   }
 }
 

@@ -16,6 +16,17 @@ export function selectTables(cx: HypercallContext): void {
   const { state, ctx } = cx.vcpu;
   const mfn = state.guestMode === GuestMode.KERNEL ? state.kernelCr3 : state.userCr3;
   cx.view.set64(ctx, "cr3", mfn << 12, Math.floor(mfn / 0x100000));
+  loadTables(cx, mfn);
+}
+
+/** Makes the address space of a top-level table current, without what its TLB held of entries that have lost rights since. */
+export function loadTables(cx: HypercallContext, mfn: number): void {
+  const { state, ctx } = cx.vcpu;
+  const { weakened } = cx.domain.header;
+  if (state.weakSeen !== weakened) {
+    state.weakSeen = weakened;
+    cx.engine.flushAll(ctx);
+  }
   cx.engine.selectSpace(ctx, mfn, SpaceMode.USER);
 }
 
