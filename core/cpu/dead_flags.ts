@@ -49,4 +49,15 @@ export class DeadFlags {
     }
     return dead;
   }
+
+  /** Whether somebody can see the flags with which a block of these forms is entered. */
+  liveAtEntry(block: readonly number[]): boolean {
+    let wanted = 0x3f;
+    for (const form of block) {
+      if (form < 0 || this.#leaves[form] !== 0 || (this.#reads[form] & wanted) !== 0) return true;
+      wanted &= ~this.#writes[form];
+      if (wanted === 0) return false;
+    }
+    return true;
+  }
 }

@@ -64,6 +64,7 @@ interface Exports {
 export class Engine {
   readonly view: ContextView;
   readonly layout: DomainLayout;
+  readonly memory: WebAssembly.Memory;
   readonly hooks: EngineHooks;
   /** Code cache figures, for statistics and tests. */
   readonly cache: CodeCache;
@@ -79,6 +80,7 @@ export class Engine {
   constructor({ image, memory, layout, hooks }: EngineOptions) {
     const { buffer } = memory;
     this.layout = layout;
+    this.memory = memory;
     this.hooks = hooks;
     this.view = new ContextView(buffer);
     this.#i32 = this.view.i32;

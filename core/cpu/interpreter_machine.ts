@@ -218,10 +218,12 @@ export class InterpreterMachine extends CodeMachine {
     switch (form.kind) {
       case "reg":
       case "xmm":
+      case "mm":
       case "seg":
         return new RegisterOperand(this, form, this.#register(form, position));
       case "cr":
       case "dr":
+      case "st":
         return new RegisterOperand(this, form, new NumberedRegister(this, position));
       case "mem": {
         const aligned = form.size === 16 && !this.form.encoding.flags.has("unaligned");
@@ -325,6 +327,7 @@ export class InterpreterMachine extends CodeMachine {
 const FILES: Record<string, readonly [file: number, stride: number]> = {
   gpr: [CTX.gpr, 8],
   xmm: [CTX.xmm, 16],
+  mm: [CTX.x87, 16],
   seg: [CTX.es, SEGMENT_BYTES],
 };
 

@@ -172,6 +172,15 @@ export abstract class CodeMachine extends MachineValues implements Machine {
   setXmm(n: number, value: V128): void {
     this.f.do(v128.store(this.ctx, value, CTX.xmm + n * 16));
   }
+  #x87(n: I32 | number): I32 {
+    return typeof n === "number" ? i32.add(this.ctx, n * 16) : i32.add(this.ctx, i32.shl(n, 4));
+  }
+  x87(n: I32 | number): V128 {
+    return this.f.let(v128.load(this.#x87(n), CTX.x87));
+  }
+  setX87(n: I32 | number, value: V128): void {
+    this.f.do(v128.store(this.#x87(n), value, CTX.x87));
+  }
   state<N extends StateName>(name: N): Expr<StateTypes[N]> {
     const { type, offset } = stateField(name);
     const value: Expr = type === "i32"

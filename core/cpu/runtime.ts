@@ -30,6 +30,8 @@ import { emitFlagFunctions, type FlagFunctions } from "./flags.ts";
 import { emitTranslate, EXECUTE, isCanonical, type Translate } from "./paging.ts";
 import { REC_BACK, REC_LENGTH, REC_OFFSET } from "./record.ts";
 
+export const TABLE_LIMITS = { initial: 0x4000, maximum: 0x10000 };
+
 /** Functions of the linkage that regions import by their names. */
 export const LINKS = ["exit", "leaveAt", "blocked", "enterEntry", "jumpMiss", "segmented", "check"] as const;
 
@@ -108,7 +110,7 @@ export class Runtime extends Linkage {
 
   /** Defined once the table is there. */
   override get table(): TableRef {
-    this.#table ??= this.m.table({ initial: 0x4000, maximum: 0x10000 });
+    this.#table ??= this.m.table(TABLE_LIMITS);
     return this.#table;
   }
 
