@@ -1,35 +1,15 @@
 /** CPUID as a PV domain sees it: the processor's leaves without what ring 3 cannot use, and Xen's own (public/arch-x86/cpuid.h). */
-import { cpuid, type CpuidResult, defaultIdentity, features } from "../../isa/cpuid.ts";
+import { cpuid, type CpuidResult, defaultIdentity } from "../../isa/cpuid.ts";
 import type { HypercallContext } from "../context.ts";
 import { XEN_MAJOR, XEN_MINOR } from "../hypercalls/xen_version.ts";
 import { CR4 } from "./control_registers.ts";
+import { pvFeatures } from "./policy.ts";
 
-/** Supervisor features: large and global pages, SYSENTER (Xen hides them from PV guests), and user-writable FS and GS bases. */
-const HIDDEN = new Set([
-  "pse",
-  "pge",
-  "pse36",
-  "page1gb",
-  "sep",
-  "mtrr",
-  "fsgsbase",
-  "umip",
-  "smep",
-  "smap",
-  "pcid",
-]);
 const XEN_BASE = 0x40000000;
 const XEN_LAST = 0x40000005;
 const TSC_KHZ = 1_000_000;
 /** XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD */
 const FEAT1_PRESERVE_AD = 1;
-
-let policy: ReadonlySet<string> | undefined;
-
-/** Features a PV domain may use. */
-export function pvFeatures(): ReadonlySet<string> {
-  return policy ??= new Set([...features()].filter((name) => !HIDDEN.has(name)));
-}
 
 const ABSENT: CpuidResult = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
 

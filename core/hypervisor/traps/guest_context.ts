@@ -21,7 +21,7 @@ import type { Vcpu } from "../vcpu.ts";
 import { selectTables } from "./mode.ts";
 import { loadDataSegment, loadFlatSegments } from "./segments.ts";
 import { trapEntry } from "./trap_table.ts";
-import { CR0_VISIBLE, fixupCr4 } from "./control_registers.ts";
+import { CR0_VISIBLE, fixupCr4, setCr4 } from "./control_registers.ts";
 
 type Context = ViewOf<typeof vcpu_guest_context>;
 
@@ -130,7 +130,7 @@ export function setGuestContext(vcpu: Vcpu, c: Context): number {
     domain.header.vmAssistHi = c.hi("vm_assist") & (1 << (VMASST_TYPE.m2p_strict - 32));
   }
   state.cr0Lo = CR0_VISIBLE | (c.view.getInt32(word("ctrlreg", 0), true) & 8);
-  state.cr4Lo = fixupCr4(c.view.getInt32(word("ctrlreg", 4), true));
+  setCr4(cx, fixupCr4(c.view.getInt32(word("ctrlreg", 4), true)));
   view.set(ctx, "fpuDisabled", state.cr0Lo & 8 ? 1 : 0);
   for (const i of [0, 1, 2, 3, 6, 7]) {
     const at = word("debugreg", i);

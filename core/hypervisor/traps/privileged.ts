@@ -9,7 +9,7 @@ import { copyFrom, copyTo } from "../hypercalls/guest.ts";
 import { CR0_TS, debugRegister, setTaskSwitched, writeDebugRegister } from "../hypercalls/processor.ts";
 import { pageTypesOf } from "../mm/page_types.ts";
 import { registerIndex } from "./bounce.ts";
-import { CR0_VISIBLE, CR4, fixupCr4 } from "./control_registers.ts";
+import { CR0_VISIBLE, CR4, fixupCr4, setCr4 } from "./control_registers.ts";
 import { guestCpuid } from "./cpuid.ts";
 import { DR6_SINGLE_STEP, injectDebug, injectException, injectPageFault, setCr2 } from "./exception.ts";
 import { decodePrivileged, type PrivilegedInstruction } from "./instruction.ts";
@@ -195,14 +195,6 @@ function writeControl(cx: HypercallContext, i: PrivilegedInstruction): Outcome {
     default:
       return "unhandled";
   }
-}
-
-/** The guest's CR4 and, of it, what the processor must know: TSD. */
-export function setCr4(cx: HypercallContext, value: number): void {
-  const { vcpu, view } = cx;
-  vcpu.state.cr4Lo = value;
-  const processor = view.get(vcpu.ctx, "cr4");
-  view.set(vcpu.ctx, "cr4", (processor & ~CR4.TSD) | (value & CR4.TSD));
 }
 
 function permitted(cx: HypercallContext, port: number, size: number): Outcome {
