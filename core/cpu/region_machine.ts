@@ -89,12 +89,12 @@ class LocalFlags implements FlagStore {
   readonly aux_: Local<"i32">;
   #result: (() => I64) | undefined;
   #aux: (() => I32) | undefined;
-  constructor(readonly machine: () => RegionMachine, readonly f: FunctionBuilder, readonly ctx: I32) {
+  constructor(readonly touched: Touched, readonly f: FunctionBuilder, readonly ctx: I32) {
     this.result_ = f.local("i64");
     this.aux_ = f.local("i32");
   }
   #touch(): void {
-    this.machine().touched.flags = true;
+    this.touched.flags = true;
   }
   result(): I64 {
     this.#touch();
@@ -140,7 +140,7 @@ class LocalFlags implements FlagStore {
 export class RegionMachine extends CodeMachine {
   /** The instruction being emitted. */
   now!: RegionInstruction;
-  readonly touched: Touched = { used: 0, written: 0, flags: false };
+  readonly touched: Touched;
   readonly lazy: LocalFlags;
   readonly left: Local<"i32">;
   readonly codePage: Local<"i64">;
@@ -162,13 +162,12 @@ export class RegionMachine extends CodeMachine {
     readonly plan: Touched,
   ) {
     let store: LocalFlags | undefined;
-    let self: RegionMachine | undefined;
+    const touched: Touched = { used: 0, written: 0, flags: false };
     super(linkage, helpers, handler, ctx, (machine) => {
-      store = new LocalFlags(() => self!, machine.f, ctx);
+      store = new LocalFlags(touched, machine.f, ctx);
       return new LazyFlags(machine.f, store, linkage.flags);
     });
-    // deno-lint-ignore no-this-alias
-    self = this;
+    this.touched = touched;
     this.lazy = store!;
     this.left = handler.paramLocal(2) as Local<"i32">;
     const { f } = this;
