@@ -80,6 +80,11 @@ export class RegionTranslator {
     return made.length;
   }
 
+  /** Offsets of the instructions that a region headed by this block has. */
+  offsets(block: HotBlock): ReadonlySet<number> {
+    return new Set(this.#discover(block).flatMap((node) => node.instructions.map(({ offset }) => offset)));
+  }
+
   /** Gives a block its handler back. */
   remove(block: HotBlock): void {
     const slot = this.#u16[(block.record + REC_BASE_SLOT) >> 1];
