@@ -122,13 +122,19 @@ export const jmpFar = instruction("jmpf", {
   },
 });
 
+/** Bytes of a far pointer's offset: processors of AMD's line know none of 64 bits (AMD64 APM volume 3, JMP (Far)): REX.W does nothing. */
+function farPointerSize(m: Machine): 2 | 4 {
+  return m.opSize === 2 ? 2 : 4;
+}
+
 export const jmpFarIndirect = instruction("jmpf", {
   encodings: ["FF /5 Mp"],
   access: ["r"],
   flow: "leave",
   unrecorded: HOSTED,
   meaning(m, pointer) {
-    m.exit("farjmp", m.opSize, pointer.at(m.opSize, 2).read(), pointer.at(0, m.opSize).read());
+    const size = farPointerSize(m);
+    m.exit("farjmp", size, pointer.at(size, 2).read(), pointer.at(0, size).read());
   },
 });
 
@@ -150,8 +156,8 @@ export const callFarIndirect = instruction("callf", {
   flow: "leave",
   unrecorded: HOSTED,
   meaning(m, pointer) {
-    const info = m.opSize | m.stackSize << 8;
-    m.exit("farcall", info, pointer.at(m.opSize, 2).read(), pointer.at(0, m.opSize).read());
+    const size = farPointerSize(m);
+    m.exit("farcall", size | m.stackSize << 8, pointer.at(size, 2).read(), pointer.at(0, size).read());
   },
 });
 
