@@ -1,9 +1,7 @@
 import { gunzipSync } from "node:zlib";
 import { describeFile, isBzImage, isElf, isGzip } from "./identify.ts";
+import { MAX_UNPACKED, unpackBzImage } from "./bzimage.ts";
 import { ImageError } from "./errors.ts";
-
-/** A kernel unpacks to at most this many bytes (libxenguest's limit is 1 GiB as well). */
-const MAX_UNPACKED = 1 << 30;
 
 function gunzip(bytes: Uint8Array): Uint8Array {
   try {
@@ -22,20 +20,20 @@ function gunzip(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Gives the ELF file inside a kernel file: itself, or the content of its gzip wrapping.
+ * Gives the ELF file inside a kernel file: itself, or the content of its gzip wrapping, or a bzImage's payload.
  * @throws ImageError not-a-kernel, unsupported-format, truncated, corrupt
  */
 export function unpackKernel(bytes: Uint8Array): Uint8Array {
   if (isGzip(bytes)) {
     const inner = gunzip(bytes);
     if (isElf(inner)) return inner;
-    if (isBzImage(inner)) throw unsupportedBzImage();
+    if (isBzImage(inner)) return unpackBzImage(inner);
     throw new ImageError(
       "not-a-kernel",
       `this is gzip-compressed, and inside is ${describeFile(inner)}, not a kernel`,
     );
   }
-  if (isBzImage(bytes)) throw unsupportedBzImage();
+  if (isBzImage(bytes)) return unpackBzImage(bytes);
   if (!isElf(bytes)) {
     throw new ImageError(
       "not-a-kernel",
@@ -43,11 +41,4 @@ export function unpackKernel(bytes: Uint8Array): Uint8Array {
     );
   }
   return bytes;
-}
-
-function unsupportedBzImage(): ImageError {
-  return new ImageError(
-    "unsupported-format",
-    "this is a Linux bzImage; bzImage kernels are not supported yet (give the uncompressed vmlinux)",
-  );
 }
