@@ -54,7 +54,7 @@ function planOf(form: Form): Plan {
     registers: operands.map((operand) => {
       if (operand.from !== "decoded") return Register.none;
       if (operand.kind === "reg") return Register.general;
-      if (operand.kind === "xmm") return Register.xmm;
+      if (operand.kind === "xmm" || operand.kind === "mm") return Register.xmm;
       return operand.kind === "seg" ? Register.segment : Register.number;
     }),
     memory: operands.some((operand) => operand.kind === "mem" && operand.from === "modrm"),

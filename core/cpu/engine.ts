@@ -294,6 +294,18 @@ export class Engine {
     return -1;
   }
 
+  /** Decodes the block at rip if it is not. @returns address of its first record, or 0: a fault, its fields set */
+  decode(ctx: number): number {
+    for (;;) {
+      if (!this.#decodeHere(ctx)) return 0;
+      const address = this.#fetchAddress(ctx, this.#linearLow(ctx), this.#linearHigh(ctx));
+      const map = this.cache.map(address >>> 12, this.view.get(ctx, "codeMode"));
+      const record = map === 0 ? 0 : this.cache.entry(map, address & 0xfff);
+      // 0: the arena has just been emptied.
+      if (record !== 0) return record;
+    }
+  }
+
   /** Makes sure that rip has decoded code and a TLB entry that leads to it. @returns false: a fault */
   #decodeHere(ctx: number): boolean {
     const { cache, world } = this;

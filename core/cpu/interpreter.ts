@@ -1,6 +1,7 @@
 /** Generates the interpreter: one wasm module with a handler for every form and way of addressing. */
 import { defineFloatHelpers } from "../isa/softfloat/mod.ts";
 import { defineIntegerHelpers } from "../isa/arithmetic.ts";
+import { defineVectorHelpers } from "../isa/vector_helpers.ts";
 import { type Form, forms, type HelperName, helpers } from "../isa/mod.ts";
 import type { FuncRef } from "../wasm/mod.ts";
 import { i32, i64 } from "../wasm/mod.ts";
@@ -75,7 +76,12 @@ export function emitHelpers(runtime: Runtime): Helpers {
     const { params, result } = helpers[name];
     imports[name] = m.importFunc("helpers", name, params, [result]) as unknown as FuncRef;
   }
-  const made = { ...defineIntegerHelpers(m), ...defineFloatHelpers(m), ...imports } as Record<
+  const made = {
+    ...defineIntegerHelpers(m),
+    ...defineFloatHelpers(m),
+    ...defineVectorHelpers(m),
+    ...imports,
+  } as Record<
     HelperName,
     FuncRef
   >;

@@ -85,6 +85,11 @@ export class RegionTranslator {
     return new Set(this.#discover(block).flatMap((node) => node.instructions.map(({ offset }) => offset)));
   }
 
+  /** Takes slots anew from the first: only when no block is translated any more. */
+  reset(): void {
+    this.#nextSlot = this.image.regionSlot;
+  }
+
   /** Gives a block its handler back. */
   remove(block: HotBlock): void {
     const slot = this.#u16[(block.record + REC_BASE_SLOT) >> 1];
