@@ -161,6 +161,8 @@ export const DomainHeader = struct("domain", {
   isShutdown: "i32",
   /** SHUTDOWN_* of sched.h. */
   shutdownReason: "i32",
+  /** SCHEDOP_shutdown_code: the reason (plus 1) that the next shutdown is given, whatever it says itself; 0: none. */
+  shutdownCode: "i32",
   /** 1 from domain_kill on. */
   isDying: "i32",
   /** Width of the guest: 64 or 32 (is_pv_32bit_domain). */

@@ -29,12 +29,14 @@ export function schedOp(call: Call): number {
     case SCHEDOP.shutdown: {
       const a = readStruct(cx, sched_shutdown, at.lo, at.hi);
       if (a === undefined) return -EFAULT;
-      shutdownDomain(domain, a.get("reason") & 0xff, vcpu);
-      return 0;
+      return shutdown(cx, a.get("reason"));
     }
     case SCHEDOP.shutdown_code: {
       const a = readStruct(cx, sched_shutdown, at.lo, at.hi);
-      return a === undefined ? -EFAULT : 0;
+      if (a === undefined) return -EFAULT;
+      // The first one counts.
+      domain.header.shutdownCode ||= (a.get("reason") & 0xff) + 1;
+      return 0;
     }
     case SCHEDOP.poll:
       return poll(cx, at);
@@ -65,11 +67,17 @@ export function schedOpCompat(call: Call): number {
     case SCHEDOP.block:
       return block(cx);
     case SCHEDOP.shutdown:
-      shutdownDomain(cx.domain, call.lo(1) & 0xff, cx.vcpu);
-      return 0;
+      return shutdown(cx, call.lo(1));
     default:
       return -ENOSYS;
   }
+}
+
+/** domain_shutdown with the reason of an earlier SCHEDOP_shutdown_code, if there was one. */
+function shutdown(cx: HypercallContext, reason: number): number {
+  const code = cx.domain.header.shutdownCode;
+  shutdownDomain(cx.domain, code === 0 ? reason & 0xff : code - 1, cx.vcpu);
+  return 0;
 }
 
 /** vcpu_block_enable_events. */
