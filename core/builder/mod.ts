@@ -15,3 +15,4 @@ export {
 } from "./pv.ts";
 export { type PvLayout } from "./pv_layout.ts";
 export { type ElfFile, makeElf } from "./elf_writer.ts";
+export { type InitramfsEntry, makeInitramfs } from "./initramfs.ts";

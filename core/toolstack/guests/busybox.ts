@@ -1,0 +1,100 @@
+/** A small Linux userland: Debian's static busybox in an initramfs, with a shell on the domain's console. */
+import { type InitramfsEntry, makeInitramfs } from "../../builder/mod.ts";
+import { type AptOptions, FetchError, packagedFile } from "./apt.ts";
+
+const BUSYBOX = { packages: ["busybox-static"], path: "bin/busybox" };
+
+/** The names under which busybox is known start with these two in its own table, each with a NUL behind. */
+const FIRST_NAMES = "[\0[[\0";
+
+const DIRECTORIES = ["bin", "dev", "etc", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp"];
+
+/**
+ * Process 1. busybox's poweroff, halt and reboot send it a signal each unless they are told to do it themselves (-f);
+ * it waits for the shell in a way that lets its traps run. Words of the kernel's command line that the kernel does not
+ * know come in as environment variables: LINES and COLUMNS tell the size of the terminal.
+ */
+const INIT = `#!/bin/sh
+export PATH=/bin HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev 2>/dev/null
+mkdir -p /dev/pts
+mount -t devpts devpts /dev/pts
+hostname "\${HOSTNAME:-xenolith}"
+for module in /lib/modules/*.ko; do
+  [ -e "$module" ] && insmod "$module"
+done
+trap 'poweroff -f' USR2
+trap 'halt -f' USR1
+trap 'reboot -f' TERM
+[ -n "$LINES" ] && [ -n "$COLUMNS" ] && stty rows "$LINES" cols "$COLUMNS"
+cat /etc/motd
+cd /root
+while :; do
+  setsid cttyhack sh -l &
+  wait $!
+done
+`;
+
+const PROFILE = `export PS1='\\h:\\w\\$ '
+`;
+
+const MOTD = `
+Busybox on Linux, in a PV domain. "poweroff" ends it.
+
+`;
+
+/**
+ * The applets that a busybox binary knows, read from the table in it (the binary may not run on this machine).
+ * @throws FetchError when it has no such table
+ */
+export function appletNames(busybox: Uint8Array): string[] {
+  const text = new TextDecoder("latin1").decode(busybox);
+  const start = text.indexOf(FIRST_NAMES);
+  const end = text.indexOf("\0\0", start);
+  if (start < 0 || end < 0) throw new FetchError("this busybox has no table of applets that could be found");
+  return text.slice(start, end).split("\0");
+}
+
+export interface BusyboxOptions {
+  /** Kernel modules to insert before the shell starts, by file name, in this order. */
+  readonly modules?: readonly { readonly name: string; readonly data: Uint8Array }[];
+  /** More files, or others in place of those here (init, etc/profile, etc/motd). */
+  readonly extra?: readonly InitramfsEntry[];
+}
+
+/** An initramfs of a busybox binary: a link for each applet, and an init that gives a shell with job control. */
+export function makeBusyboxInitramfs(
+  busybox: Uint8Array,
+  { modules = [], extra = [] }: BusyboxOptions = {},
+): Uint8Array {
+  const replaced = new Set(extra.map(({ path }) => path));
+  const own: InitramfsEntry[] = [
+    ...DIRECTORIES.map((path): InitramfsEntry => ({ kind: "directory", path })),
+    // Linux opens it for process 1 before devtmpfs is there.
+    { kind: "character device", path: "dev/console", major: 5, minor: 1 },
+    { kind: "character device", path: "dev/null", major: 1, minor: 3, mode: 0o666 },
+    { kind: "file", path: "bin/busybox", data: busybox, mode: 0o755 },
+    ...appletNames(busybox).filter((name) => name !== "busybox").map((name): InitramfsEntry => ({
+      kind: "link",
+      path: `bin/${name}`,
+      target: "busybox",
+    })),
+    { kind: "file", path: "init", data: INIT, mode: 0o755 },
+    { kind: "file", path: "etc/profile", data: PROFILE },
+    { kind: "file", path: "etc/motd", data: MOTD },
+    { kind: "file", path: "etc/passwd", data: "root::0:0:root:/root:/bin/sh\n" },
+    { kind: "file", path: "etc/group", data: "root:x:0:\n" },
+    ...modules.map(({ name, data }): InitramfsEntry => ({ kind: "file", path: `lib/modules/${name}`, data })),
+  ];
+  return makeInitramfs([...own.filter(({ path }) => !replaced.has(path)), ...extra]);
+}
+
+/**
+ * The initramfs around Debian's busybox, which is fetched when the cache does not have it.
+ * @throws FetchError
+ */
+export async function busyboxInitramfs(apt: AptOptions, options?: BusyboxOptions): Promise<Uint8Array> {
+  return makeBusyboxInitramfs(await Deno.readFile(await packagedFile(BUSYBOX, apt)), options);
+}
