@@ -251,6 +251,12 @@ export class Decoder {
           number = byte & 7 | (rex & 1) << 3;
           if (rex === 0 && number >= 4) number += 12;
           break;
+        case Action.regPlain:
+          number = modrm >> 3 & 7;
+          break;
+        case Action.rmPlain:
+          if (!memory) number = modrm & 7;
+          break;
         case Action.segmentTarget:
         case Action.segment:
           number = modrm >> 3 & 7;

@@ -23,6 +23,9 @@ export const Action = {
   control: 9,
   debug: 10,
   fixed: 11,
+  /** ModRM.reg, rm, without REX (MMX, x87) */
+  regPlain: 12,
+  rmPlain: 13,
 } as const;
 
 /** How immediates follow. */
@@ -159,11 +162,13 @@ function actionOf(operand: OperandSpec, position: number, row: Row): number {
         const access = row.forms[0]?.operands[position].access;
         return access === "r" ? Action.segment : Action.segmentTarget;
       }
+      if (operand.file === "mm") return Action.regPlain;
       if (operand.file === "cr") return Action.control;
       if (operand.file === "dr") return Action.debug;
       return byte ? Action.regByte : Action.reg;
     case "rm":
       if (!operand.register) return Action.none;
+      if (operand.file === "mm" || operand.file === "st") return Action.rmPlain;
       return byte ? Action.rmByte : Action.rm;
     case "opcode":
       return byte ? Action.opcodeByte : Action.opcode;

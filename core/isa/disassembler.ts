@@ -1,7 +1,7 @@
 /** Prints decoded instructions in the syntax that the assembler reads. */
 import { type Decoded, NO_REGISTER } from "./decoder.ts";
 import { showsSize, writtenOperands } from "./emit.ts";
-import { operandSize, type OperandSpec, SEGMENT_NAMES, sizeInBytes } from "./encoding.ts";
+import { operandSize, type OperandSpec, SEGMENT_NAMES, sizeInBytes, UNWRITTEN_SIZES } from "./encoding.ts";
 import { type Form, type FormOperand, forms, registerName } from "./forms.ts";
 import { SIZE_WORDS } from "./operand_text.ts";
 
@@ -85,10 +85,10 @@ function immediateText({ from, size, spec, number }: FormOperand, d: Decoded): s
 function memoryText(spec: OperandSpec, form: Form, d: Decoded, mode: number): string {
   const { encoding, opSize } = form;
   const size = spec.memorySize === "p" ? opSize : sizeInBytes(spec.memorySize, d.opSize, mode);
-  const word =
-    ["s", "a", "fx"].includes(spec.memorySize) || (spec.memorySize === "p" && encoding.opcode !== 0xff)
-      ? undefined
-      : sizeWord.get(size);
+  const word = UNWRITTEN_SIZES.has(spec.memorySize) && spec.memorySize !== "" ||
+      (spec.memorySize === "p" && encoding.opcode !== 0xff)
+    ? undefined
+    : sizeWord.get(size);
   return `${word ? `${word} ` : ""}[${addressText(spec, form, d, mode)}]`;
 }
 

@@ -1,7 +1,7 @@
 /** One instruction from operands of assembly text to bytes, by the encodings that the decoder uses. */
 import { AssemblyError } from "./assembler_error.ts";
 import { NO_REGISTER } from "./decoder.ts";
-import { type Encoding, operandSize, type OperandSpec, sizeInBytes } from "./encoding.ts";
+import { type Encoding, operandSize, type OperandSpec, sizeInBytes, UNWRITTEN_SIZES } from "./encoding.ts";
 import { evaluate, type Lookup, names } from "./expression.ts";
 import { SIZES } from "./forms.ts";
 import { type Instruction, instructions } from "./instruction.ts";
@@ -141,7 +141,7 @@ function openSize({ encoding, opSize, operands, options }: Attempt, mode: number
     return -1;
   }
   const spec = specs[at];
-  if (["", "s", "a", "fx"].includes(spec.memorySize)) return -1;
+  if (UNWRITTEN_SIZES.has(spec.memorySize)) return -1;
   return sizeInBytes(spec.memorySize, opSize, mode);
 }
 
@@ -206,7 +206,7 @@ function operandMatches(
         return false;
       }
       if (operand.far !== (spec.memorySize === "p" && encoding.opcode === 0xff)) return false;
-      if (operand.size === 0 || ["", "s", "a", "fx"].includes(spec.memorySize)) return true;
+      if (operand.size === 0 || UNWRITTEN_SIZES.has(spec.memorySize)) return true;
       return operand.size === (spec.memorySize === "p" ? opSize : sizeInBytes(spec.memorySize, opSize, mode));
     }
     case "far":

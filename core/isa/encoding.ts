@@ -12,12 +12,14 @@
  *   E  general register or memory (ModRM.rm)      R  the register only       M  the memory only
  *   G  general register (ModRM.reg)               Z  general register in the opcode (`+r`)
  *   V  XMM register (ModRM.reg)                   W  XMM register or memory (rm)   U  XMM register only (rm)
+ *   P  MMX register (ModRM.reg)   Q  MMX register or memory (rm)   N  MMX register only (rm)   STi  x87 stack register (rm)
  *   S  segment register, C  control, D  debug register (reg)
  *   I  immediate   J  relative branch   O  memory at an absolute offset   A  far pointer in the instruction
  *   X  memory at data segment:rSI   Y  memory at ES:rDI
  *   `Rv/Mw`: one operand, register or memory with sizes of their own (also `Udq/Mq`).
- *   A name: AL CL DL .. (fixed byte registers), AX DX .., eAX .. (2 or 4 bytes by operand size), rAX .. (2, 4, 8), ES CS SS DS FS GS, XMM0, 1, 3.
+ *   A name: AL CL DL .. (fixed byte registers), AX DX .., eAX .. (2 or 4 bytes by operand size), rAX .. (2, 4, 8), ES CS SS DS FS GS, XMM0, ST0, 1, 3.
  *   sizes: b 1, w 2, d 4, q 8, dq ps pd 16, ss 4, sd 8; v 2/4/8 by operand size; z 2/4/4; y 4/4/8; p far pointer in memory (v + 2 bytes),
+ *   t 10; env, sav: the x87 environment (14 or 28 bytes by operand size) and that with the registers (94, 108); xs: an XSAVE area.
  *   s descriptor-table pseudo-descriptor (6, or 10 in 64-bit mode), a two words of the operand size (BOUND), fx 512; none: address only (M) .
  *   Ib is zero-extended, Ibs sign-extended to the operand size, Iz sign-extended to 8 when the operand size is 8, Iw zero-extended, Iv of all sizes.
  * flags
@@ -37,6 +39,9 @@ export class EncodingError extends Error {
   override name = "EncodingError";
 }
 
+/** Operands of these sizes are written without a size. */
+export const UNWRITTEN_SIZES: ReadonlySet<SizeCode> = new Set(["", "s", "a", "fx", "env", "sav", "xs"]);
+
 /** Sizes as in the notation above; "" is an address without a size. */
 export type SizeCode =
   | ""
@@ -55,7 +60,11 @@ export type SizeCode =
   | "pd"
   | "ss"
   | "sd"
-  | "fx";
+  | "fx"
+  | "t"
+  | "env"
+  | "sav"
+  | "xs";
 
 const SIZE_CODES = new Set([
   "",
@@ -75,6 +84,10 @@ const SIZE_CODES = new Set([
   "ss",
   "sd",
   "fx",
+  "t",
+  "env",
+  "sav",
+  "xs",
 ]);
 const FIXED_SIZES: Partial<Record<SizeCode, number>> = {
   "": 0,
@@ -88,6 +101,8 @@ const FIXED_SIZES: Partial<Record<SizeCode, number>> = {
   ss: 4,
   sd: 8,
   fx: 512,
+  t: 10,
+  xs: 576,
 };
 
 /** Bytes of a size code at an operand size (2, 4, 8) in a mode. */
@@ -105,6 +120,10 @@ export function sizeInBytes(code: SizeCode, opSize: number, mode: number): numbe
       return opSize * 2;
     case "s":
       return mode === 64 ? 10 : 6;
+    case "env":
+      return opSize === 2 ? 14 : 28;
+    case "sav":
+      return opSize === 2 ? 94 : 108;
     default:
       return FIXED_SIZES[code]!;
   }
@@ -123,7 +142,7 @@ export type Place =
   | "far"
   | "source"
   | "destination";
-export type RegisterFile = "gpr" | "xmm" | "seg" | "cr" | "dr";
+export type RegisterFile = "gpr" | "xmm" | "mm" | "st" | "seg" | "cr" | "dr";
 
 export interface OperandSpec {
   /** As written, "Ev". */
@@ -223,6 +242,8 @@ const operand = (text: string, place: Place, rest: Partial<OperandSpec>): Operan
 function fixedOperand(text: string): OperandSpec | undefined {
   if (text === "1" || text === "3") return operand(text, "const", { size: "b", value: Number(text) });
   if (text === "XMM0") return operand(text, "fixed", { file: "xmm", register: true, size: "dq" });
+  if (text === "ST0") return operand(text, "fixed", { file: "st", register: true, size: "t" });
+  if (text === "STi") return operand(text, "rm", { file: "st", register: true, size: "t" });
   const segment = SEGMENT_NAMES.indexOf(text.toLowerCase() as "es");
   if (segment >= 0) return operand(text, "fixed", { file: "seg", register: true, size: "w", value: segment });
   const byte = BYTE_REGISTERS.indexOf(text);
@@ -272,6 +293,12 @@ function parseOperand(text: string, whole: string): OperandSpec {
       return make("rm", "xmm", true, true);
     case "U":
       return make("rm", "xmm", true);
+    case "Q":
+      return make("rm", "mm", true, true);
+    case "N":
+      return make("rm", "mm", true);
+    case "P":
+      return make("reg", "mm", true);
     case "G":
       return make("reg", "gpr", true);
     case "V":
@@ -302,9 +329,9 @@ function parseOperand(text: string, whole: string): OperandSpec {
 }
 
 const OPCODE_BYTE = /^[0-9A-F]{2}(\+r)?$/;
-const DEPENDS_ON_SIZE = new Set(["v", "z", "y", "p", "a"]);
-const DEPENDS_ON_W = new Set(["v", "y", "p", "a"]);
-const DEPENDS_ON_66 = new Set(["v", "z", "p", "a"]);
+const DEPENDS_ON_SIZE = new Set(["v", "z", "y", "p", "a", "env", "sav"]);
+const DEPENDS_ON_W = new Set(["v", "y", "p", "a", "env", "sav"]);
+const DEPENDS_ON_66 = new Set(["v", "z", "p", "a", "env", "sav"]);
 
 /** Throws EncodingError. */
 export function parseEncoding(text: string): Encoding {

@@ -35,7 +35,7 @@ Deno.test("what is outside the grammar is an error", () => {
       "",
       "/r Ev",
       "01 Ev,Gv",
-      "01 /r Ev,Q",
+      "01 /r Ev,K",
       "01 /r Ev,Gk",
       "01 /3 Ev,Gv",
       "50 Zv",

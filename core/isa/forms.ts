@@ -15,7 +15,7 @@ import { type Access, type Instruction, instructions } from "./instruction.ts";
 
 export interface FormOperand {
   /** As Operand.kind in meaning.ts. */
-  readonly kind: "reg" | "mem" | "imm" | "rel" | "xmm" | "seg" | "cr" | "dr";
+  readonly kind: "reg" | "mem" | "imm" | "rel" | "xmm" | "mm" | "st" | "seg" | "cr" | "dr";
   /** Bytes; 0: address only. */
   readonly size: number;
   readonly access: Access;
@@ -242,6 +242,10 @@ export function registerName(file: RegisterFile, number: number, size: number): 
   switch (file) {
     case "xmm":
       return `xmm${number}`;
+    case "mm":
+      return `mm${number}`;
+    case "st":
+      return `st${number}`;
     case "seg":
       return SEGMENT_NAMES[number];
     case "cr":

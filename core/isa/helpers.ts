@@ -5,6 +5,7 @@
  */
 import type { Expr, NumType } from "../wasm/types.ts";
 import { floatHelpers } from "./softfloat/helpers.ts";
+import { vectorHelpers } from "./vector_helpers.ts";
 
 export const helpers = {
   /** High 64 bits of the unsigned 128-bit product. */
@@ -21,6 +22,8 @@ export const helpers = {
   memoryFence: { params: [], result: "i32" },
   /** Wasm functions made by `defineFloatHelpers(module)` (softfloat/mod.ts), but for the two that say JavaScript. */
   ...floatHelpers,
+  /** Wasm functions made by `defineVectorHelpers(module)`. */
+  ...vectorHelpers,
 } as const satisfies Record<string, HelperType>;
 
 export interface HelperType {

@@ -63,6 +63,7 @@ export const Vector = {
   SS: 12,
   GP: 13,
   PF: 14,
+  MF: 16,
   AC: 17,
   XM: 19,
 } as const;
@@ -113,7 +114,7 @@ export interface StateTypes {
   /** Bases of FS and GS, to be written. */
   fsBase: "i64";
   gsBase: "i64";
-  /** x87: control, status, abridged tag word (FXSAVE's), last opcode, instruction and data pointers, registers as FXSAVE places them. */
+  /** x87: control, status, abridged tag word (FXSAVE's), last opcode, instruction and data pointers, registers by physical number. */
   fcw: "i32";
   fsw: "i32";
   ftw: "i32";
@@ -133,8 +134,8 @@ export type StateName = keyof StateTypes;
 
 /** A decoded operand of the form being built. */
 export interface Operand {
-  /** "reg": general register; "mem": memory; "imm"; "rel": branch displacement; "xmm", "seg", "cr", "dr": those register files. */
-  readonly kind: "reg" | "mem" | "imm" | "rel" | "xmm" | "seg" | "cr" | "dr";
+  /** "reg": general register; "mem": memory; "imm"; "rel": branch displacement; the others: those register files. An "st" operand has only a number (of ST(i)). */
+  readonly kind: "reg" | "mem" | "imm" | "rel" | "xmm" | "mm" | "st" | "seg" | "cr" | "dr";
   /** Bytes: 1, 2, 4, 8, 16, or what the encoding says (6 and 10 for pointers); 0 for an address only. */
   readonly size: number;
   /** Type of read() and write(): by size. */
@@ -272,6 +273,9 @@ export interface Machine {
   setReg(n: number, size: Size, value: Int): void;
   xmm(n: number): V128;
   setXmm(n: number, value: V128): void;
+  /** x87 register by its physical number (0 to 7, not from TOP): 80 bits, zero above; bound. */
+  x87(n: I32 | number): V128;
+  setX87(n: I32 | number, value: V128): void;
   state<N extends StateName>(name: N): Expr<StateTypes[N]>;
   setState<N extends StateName>(name: N, value: Expr<StateTypes[N]>): void;
   selector(segment: SegmentName): I32;

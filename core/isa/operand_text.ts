@@ -70,6 +70,11 @@ for (let number = 0; number < 16; number++) {
     registers.set(`${file}${number}`, { kind: "reg", file, number, size: 0 });
   }
 }
+for (let number = 0; number < 8; number++) {
+  for (const file of ["mm", "st"] as const) {
+    registers.set(`${file}${number}`, { kind: "reg", file, number, size: 0 });
+  }
+}
 SEGMENT_NAMES.forEach((name, number) => registers.set(name, { kind: "reg", file: "seg", number, size: 2 }));
 
 export function registerOf(text: string): RegisterText | undefined {

@@ -42,6 +42,9 @@ function registerFor(operand: FormOperand, form: Form, mode: Mode, rexAllowed: b
       // 90 is NOP, not an exchange of rAX with itself.
       return form.encoding.opcode === 0x90 && form.encoding.plusR && number === 0 ? 1 : number;
     }
+    case "mm":
+    case "st":
+      return r.below(8);
     default:
       return r.below(numbers);
   }

@@ -2,6 +2,7 @@ import type { Form } from "../../core/isa/forms.ts";
 import { type Addressing, encodeForm, patchDisplacement, patchOffset } from "./encode.ts";
 import { type Bits, CANONICAL_WORDS, type Case, CODE, DATA, DATA_BYTES, LOW, SMALL_WORDS } from "./format.ts";
 import { Random } from "./random.ts";
+import { numberFormat, randomX87, usesX87 } from "./x87_cases.ts";
 
 export const CASES_PER_FORM = 110;
 
@@ -64,6 +65,7 @@ function makeCase(form: Form, bits: Bits, random: Random): FormCase {
   if (form.rep !== "none" || form.instruction.repeat) {
     gpr[1] = narrowed(random.chance(15) ? 0 : random.below(40), form, bits, random);
   }
+  const xmm = /^pcmp[ei]str/.test(name) ? textVectors(gpr, random) : undefined;
   let address: number | undefined;
   if (addressing && form.encoding.operands.some((one) => one.place === "offset")) {
     address = data + targetOffset(form, operandBytes(form), random);
@@ -85,18 +87,19 @@ function makeCase(form: Form, bits: Bits, random: Random): FormCase {
   const direction = random.chance(form.instruction.repeat || source || destination ? 40 : 10) ? 0x400 : 0;
   return {
     gpr: bits < 64 ? gpr.map((value, i) => i < 8 ? value & 0xffffffffn : value) : gpr,
-    xmm: randomVectors(random),
+    xmm: xmm ?? randomVectors(random),
     rflags: 0x202 | status | direction,
     traced: /^(pushf|popf)/.test(name),
     gsBase,
     mxcsr: randomMxcsr(random),
-    seed: (random.u32() & 0xffff) | content,
+    seed: (random.u32() & 0xffff) | content | numberFormat(form, random),
     codeOffset,
     bits,
     code,
     registers,
     immediates,
     address,
+    x87: usesX87(form) ? randomX87(form, random) : undefined,
   };
 }
 
@@ -164,7 +167,8 @@ function stackOffset(random: Random): number {
 function targetOffset(form: Form, size: number, random: Random): number {
   const aligned = form.instruction.flow !== undefined || form.lock || (size === 16 && !random.chance(12)) ||
     random.chance(50);
-  const align = (offset: number) => aligned && size > 0 ? offset & ~(Math.min(size, 16) - 1) : offset;
+  const align = (offset: number) =>
+    size === 10 ? offset & ~15 : aligned && size > 0 ? offset & ~(Math.min(size, 16) - 1) : offset;
   // A locked access across a cache line is a bus lock, which systems may refuse.
   const inLine = (offset: number) =>
     form.lock && (offset & 63) + size > 64 ? (offset & ~63) + 64 - size : offset;
@@ -319,6 +323,19 @@ function randomVectors(random: Random): Uint8Array {
       } else if (kind < 9) view.setBigUint64(at, double(random), true);
       else view.setBigUint64(at, random.pick(WIDE_CORNERS), true);
     }
+  }
+  return bytes;
+}
+
+/** Few different characters, some of them zero, and lengths to go with them. */
+function textVectors(gpr: BigUint64Array, random: Random): Uint8Array {
+  const bytes = new Uint8Array(256);
+  for (let i = 0; i < 256; i++) {
+    bytes[i] = random.chance(4) ? 0 : random.pick([0x61, 0x61, 0x62, 0x63, 0x7f, 0x80, 0xff]);
+    if (i & 1 && random.chance(40)) bytes[i] = 0;
+  }
+  for (const r of [0, 2]) {
+    if (random.chance(60)) gpr[r] = BigInt.asUintN(64, BigInt(random.below(40) - 20));
   }
   return bytes;
 }

@@ -56,6 +56,15 @@ export function differences(
     differ("error code", recorded.error, ours.error);
   }
   if (recorded.vector === 14) differ("cr2", recorded.cr2 & width, ours.cr2 & width);
+  if (one.x87) {
+    for (const name of ["fcw", "fsw", "ftw"] as const) differ(name, recorded.x87[name], ours.x87[name]);
+    for (let i = 0; i < 8; i++) {
+      const [wanted, got] = [recorded, ours].map(({ x87 }) =>
+        text(x87.registers.subarray(i * 16, i * 16 + 10))
+      );
+      differ(`x87 register ${i}`, wanted, got);
+    }
+  }
   const address = open && one.address !== undefined ? one.address - (one.address < DATA ? LOW : DATA) : 0;
   const [from, to] = open ? [address + open[0], address + open[1]] : [0, 0];
   differ("memory", changes(recorded, from, to), changes(ours, from, to));
@@ -80,7 +89,13 @@ function hex(value: string | number | bigint): string {
 export function describe(one: FormCase): string {
   const code = [...one.code].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
   const gpr = [...one.gpr].map((value, i) => `${i}:${value.toString(16)}`).join(" ");
+  const x87 = one.x87
+    ? ` x87 fcw ${one.x87.fcw.toString(16)} fsw ${one.x87.fsw.toString(16)} ftw ${one.x87.ftw.toString(16)} ${
+      [0, 1, 2, 3, 4, 5, 6, 7].map((i) => `${i}:${text(one.x87!.registers.subarray(i * 16, i * 16 + 10))}`)
+        .join(" ")
+    }`
+    : "";
   return `${one.bits}-bit ${code} flags ${one.rflags.toString(16)} mxcsr ${
     one.mxcsr.toString(16)
-  } gpr ${gpr}`;
+  } gpr ${gpr}${x87}`;
 }

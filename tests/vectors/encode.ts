@@ -65,13 +65,14 @@ export function encodeForm(form: Form, bits: Bits, random: Random): Encoded {
     const { place } = operand.spec;
     if (place === "reg") {
       const limit = operand.kind === "seg" ? 6 : wide ? 16 : 8;
-      regField = registerOf(position, random.below(limit));
+      regField = registerOf(position, operand.kind === "mm" ? random.below(8) : random.below(limit));
     } else if (place === "opcode") {
       const number = registerOf(position, random.below(wide && !encoding.flags.has("rexb0") ? 16 : 8));
       opcode |= number & 7;
       if (number >= 8) rex |= 1;
     } else if (place === "rm" && operand.kind !== "mem") {
-      const number = registerOf(position, random.below(wide ? 16 : 8));
+      const few = operand.kind === "mm" || operand.kind === "st";
+      const number = registerOf(position, random.below(wide && !few ? 16 : 8));
       modrm = 0xc0 | (number & 7);
       if (number >= 8) rex |= 1;
     } else if (operand.from === "fixed" && operand.kind !== "imm") {

@@ -14,7 +14,17 @@ import {
 import type { EngineOptions } from "../../core/cpu/mod.ts";
 import { type Form, Reg } from "../../core/isa/mod.ts";
 import type { FormCase } from "./cases.ts";
-import { type Case, CODE, DATA, DATA_BYTES, fill, LOW, type Outcome, startRip } from "./format.ts";
+import {
+  type Case,
+  CODE,
+  DATA,
+  DATA_BYTES,
+  fill,
+  INITIAL_X87,
+  LOW,
+  type Outcome,
+  startRip,
+} from "./format.ts";
 
 const PRESENT = 1, WRITABLE = 2, USER = 4;
 const NX = 0x80000000 | 0;
@@ -99,6 +109,15 @@ export class VectorMachine {
       error: vector < 0 || trap >= 0 || !view.get(ctx, "faultHasError") ? 0 : view.get(ctx, "faultErrorCode"),
       cr2: vector === 14 ? view.big(ctx, "faultAddress") : 0n,
       memory: this.#changes(),
+      x87: {
+        registers: this.#memory.slice(ctx + CTX.x87, ctx + CTX.x87 + 128),
+        fcw: view.get(ctx, "fcw"),
+        fsw: view.get(ctx, "fsw"),
+        ftw: view.get(ctx, "ftw"),
+        fop: view.get(ctx, "fop"),
+        fip: view.big(ctx, "fip"),
+        fdp: view.big(ctx, "fdp"),
+      },
     };
   }
 
@@ -116,10 +135,12 @@ export class VectorMachine {
     engine.writeFrame(CODE_FRAME + (one.codeOffset >> 12), one.codeOffset & 0xfff, bytes);
     for (let i = 0; i < 16; i++) view.setReg(ctx, i, one.gpr[i]);
     this.#memory.set(one.xmm, ctx + CTX.xmm);
-    // The x87 unit at its start (FNINIT), as in the recorder.
-    this.#memory.fill(0, ctx + CTX.x87, ctx + CTX.x87 + 128);
-    view.set(ctx, "fcw", 0x37f);
-    for (const field of ["fsw", "ftw", "fop"] as const) view.set(ctx, field, 0);
+    const { registers, fcw, fsw, ftw } = one.x87 ?? INITIAL_X87;
+    this.#memory.set(registers, ctx + CTX.x87);
+    view.set(ctx, "fcw", fcw);
+    view.set(ctx, "fsw", fsw);
+    view.set(ctx, "ftw", ftw);
+    view.set(ctx, "fop", 0);
     for (const field of ["fip", "fdp"] as const) view.set64(ctx, field, 0, 0);
     view.setFlags(ctx, one.rflags | (one.traced ? Flag.TF : 0));
     view.set(ctx, "mxcsr", one.mxcsr);

@@ -6,7 +6,17 @@
  * values, MXCSR where it changed, runs of changed memory, error code and CR2 of a fault.
  */
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type Bits, type Case, encodeCase, type Outcome, startRip } from "./format.ts";
+import {
+  type Bits,
+  type Case,
+  encodeCase,
+  INITIAL_X87,
+  type Outcome,
+  PLAIN_BYTES,
+  startRip,
+  type X87Outcome,
+  type X87State,
+} from "./format.ts";
 
 export interface Section {
   readonly form: string;
@@ -21,7 +31,8 @@ export class InputHash {
   value = 0x811c9dc5;
   add(one: Case): void {
     let h = this.value;
-    for (const byte of encodeCase(one)) h = Math.imul(h ^ byte, 0x01000193);
+    const bytes = encodeCase(one);
+    for (const byte of one.x87 ? bytes : bytes.subarray(0, PLAIN_BYTES)) h = Math.imul(h ^ byte, 0x01000193);
     this.value = h >>> 0;
   }
 }
@@ -128,6 +139,39 @@ function write(to: Writer, one: Case, out: Outcome): void {
     to.u32(out.error);
     if (out.vector === 14) to.u64(out.cr2);
   }
+  if (one.x87) writeX87(to, one.x87, out.x87);
+}
+
+const POINTERS = 8;
+
+/** Which of FCW, FSW, FTW and the pointers changed, then which registers, then those. */
+function writeX87(to: Writer, before: X87State, after: X87Outcome): void {
+  const words = (["fcw", "fsw", "ftw"] as const).map((name) => before[name] !== after[name]);
+  const pointers = after.fop !== 0 || after.fip !== 0n || after.fdp !== 0n;
+  to.u8(words.reduce((mask, changed, i) => mask | (changed ? 1 << i : 0), pointers ? POINTERS : 0));
+  let mask = 0;
+  for (let i = 0; i < 128; i++) if (before.registers[i] !== after.registers[i]) mask |= 1 << (i >> 4);
+  to.u8(mask);
+  (["fcw", "fsw", "ftw"] as const).forEach((name, i) => words[i] && to.u16(after[name]));
+  for (let i = 0; i < 8; i++) if (mask >> i & 1) to.bytes(after.registers.subarray(i * 16, i * 16 + 10));
+  if (!pointers) return;
+  to.u16(after.fop);
+  to.u64(after.fip);
+  to.u64(after.fdp);
+}
+
+function readX87(from: Reader, before: X87State): X87Outcome {
+  const words = from.u8();
+  const mask = from.u8();
+  const [fcw, fsw, ftw] = (["fcw", "fsw", "ftw"] as const).map((name, i) =>
+    words >> i & 1 ? from.u16() : before[name]
+  );
+  const registers = before.registers.slice();
+  for (let i = 0; i < 8; i++) {
+    if (mask >> i & 1) registers.set(from.take(10), i * 16);
+  }
+  if ((words & POINTERS) === 0) return { registers, fcw, fsw, ftw, fop: 0, fip: 0n, fdp: 0n };
+  return { registers, fcw, fsw, ftw, fop: from.u16(), fip: from.u64(), fdp: from.u64() };
 }
 
 function read(from: Reader, one: Case): Outcome {
@@ -153,7 +197,8 @@ function read(from: Reader, one: Case): Outcome {
   }
   const error = vector >= 0 ? from.u32() : 0;
   const cr2 = vector === 14 ? from.u64() : 0n;
-  return { gpr, xmm, rip, rflags, mxcsr, vector, error, cr2, memory };
+  const x87 = one.x87 ? readX87(from, one.x87) : { ...INITIAL_X87, fop: 0, fip: 0n, fdp: 0n };
+  return { gpr, xmm, rip, rflags, mxcsr, vector, error, cr2, memory, x87 };
 }
 
 export class SectionWriter {

@@ -49,11 +49,16 @@ struct input {
   uint64_t gs_base;
   uint32_t mxcsr;
   uint32_t seed; /* of the data pages, see fill(); bit 16: aligned quadwords are canonical
-                    addresses; bit 17: aligned doublewords are below 65536 */
+                    addresses; bit 17: aligned doublewords are below 65536;
+                    bits 18 to 20: numbers of a format */
   uint16_t code_offset;
   uint8_t code_length;
   uint8_t bits; /* 64, 32 or 16 */
   uint8_t code[20];
+  uint8_t st[8][16]; /* from ST(0), as FXSAVE places them */
+  uint16_t fcw;
+  uint16_t fsw;
+  uint16_t ftw; /* abridged */
 } __attribute__((packed));
 
 struct outcome {
@@ -65,6 +70,13 @@ struct outcome {
   uint32_t mxcsr;
   uint32_t error;
   int32_t vector;      /* -1: completed */
+  uint8_t st[8][16];
+  uint16_t fcw;
+  uint16_t fsw;
+  uint16_t ftw;
+  uint16_t fop;
+  uint64_t fip;
+  uint64_t fdp;
   uint32_t differences; /* how many {offset, byte} pairs of changed memory follow */
 } __attribute__((packed));
 
@@ -122,6 +134,29 @@ static void put(const void *from, size_t size) {
   out_used += size;
 }
 
+/* A doubleword of random numbers in a format, the same as number() in format.ts. */
+static uint32_t number(uint32_t format, int at, uint32_t x) {
+  static const uint32_t upper[8] = {0, 0x80000000, 0x7ff00000, 0xfff80000, 0x7ff40000, 0x00000000, 0x36a00000, 0x47efffff};
+  static const uint32_t singles[8] = {0, 0x80000000, 0x7f800000, 0xffc00000, 0x7fa00000, 0x00400000, 1, 0x7f7fffff};
+  static const uint32_t exponents[8] = {0, 0x7fff, 0xffff, 0x8000, 1, 0x7ffe, 0x3c00, 0x43ff};
+  int corner = (x >> 8 & 3) == 0;
+  switch (format) {
+    case 1: /* single */
+      return corner ? singles[x >> 13 & 7] : (x & 0x807fffff) | (120 + (x >> 23 & 15)) << 23;
+    case 2: /* double */
+      if (!(at & 4)) return corner ? 0 : x;
+      return corner ? upper[x >> 13 & 7] : (x & 0x800fffff) | (1016 + (x >> 20 & 15)) << 20;
+    case 3: /* extended, each in 16 bytes */
+      if ((at & 12) == 0) return corner ? 0 : x;
+      if ((at & 12) == 4) return (x >> 10 & 7) == 0 ? x : (x & 0x40) ? x | 0x80000000 : 0x80000000;
+      return corner ? exponents[x >> 13 & 7] : 0x3ff8 + (x & 15) + (x & 0x8000);
+    case 4: /* decimal digits */
+      return x - (x >> 1 & x >> 3 & 0x11111111) * 8 - (x >> 2 & x >> 3 & 0x11111111 & ~(x >> 1)) * 8;
+    default:
+      return x;
+  }
+}
+
 /* xorshift32, the same as fill() in format.ts */
 static void fill(uint32_t seed) {
   uint32_t x = seed | 1;
@@ -129,7 +164,7 @@ static void fill(uint32_t seed) {
     x ^= x << 13;
     x ^= x >> 17;
     x ^= x << 5;
-    uint32_t word = (seed & 0x10000) && (i & 4) ? x & 0x7fff : x;
+    uint32_t word = (seed & 0x10000) && (i & 4) ? x & 0x7fff : number(seed >> 18 & 7, i, x);
     if (seed & 0x20000) word &= 0xffff;
     memcpy(before + i, &word, 4);
   }
@@ -184,9 +219,13 @@ static void load_case(ucontext_t *uc) {
   uc->uc_mcontext.fpregs->mxcsr = in.mxcsr;
   uint64_t *bits = state_bits(uc);
   if (bits) *bits |= 3;
-  uc->uc_mcontext.fpregs->cwd = 0x37f;
-  uc->uc_mcontext.fpregs->swd = 0;
-  uc->uc_mcontext.fpregs->ftw = 0;
+  uc->uc_mcontext.fpregs->cwd = in.fcw;
+  uc->uc_mcontext.fpregs->swd = in.fsw;
+  uc->uc_mcontext.fpregs->ftw = in.ftw;
+  uc->uc_mcontext.fpregs->fop = 0;
+  uc->uc_mcontext.fpregs->rip = 0;
+  uc->uc_mcontext.fpregs->rdp = 0;
+  memcpy(uc->uc_mcontext.fpregs->_st, in.st, sizeof in.st);
   if (syscall(SYS_arch_prctl, ARCH_SET_GS, in.gs_base)) fail("recorder: arch_prctl");
   started = 1;
   steps = 0;
@@ -202,6 +241,21 @@ static void report(ucontext_t *uc, int vector) {
     memset(o.xmm, 0, sizeof o.xmm);
   else
     memcpy(o.xmm, uc->uc_mcontext.fpregs->_xmm, sizeof o.xmm);
+  memset(o.st, 0, sizeof o.st);
+  if (bits && !(*bits & 1)) {
+    o.fcw = 0x37f;
+    o.fsw = o.ftw = o.fop = 0;
+    o.fip = o.fdp = 0;
+  } else {
+    struct _libc_fpstate *fp = uc->uc_mcontext.fpregs;
+    o.fcw = fp->cwd;
+    o.fsw = fp->swd;
+    o.ftw = fp->ftw;
+    o.fop = fp->fop;
+    o.fip = fp->rip;
+    o.fdp = fp->rdp;
+    for (int i = 0; i < 8; i++) memcpy(o.st[i], &fp->_st[i], 10);
+  }
   o.rip = g[REG_RIP];
   o.rflags = g[REG_EFL];
   o.mxcsr = uc->uc_mcontext.fpregs->mxcsr;

@@ -4,7 +4,7 @@ import type { V128 } from "../../wasm/mod.ts";
 import { type Instruction, instruction, type InstructionSpec } from "../instruction.ts";
 import { type Machine, type Operand, Vector } from "../meaning.ts";
 
-export type SseFeature = "sse" | "sse2";
+export type SseFeature = "sse" | "sse2" | "sse3" | "ssse3" | "sse4_1" | "sse4_2" | "pclmulqdq" | "aes";
 
 /** CR0.EM, CR4.OSFXSR */
 const CR0_EM = 4;
