@@ -59,7 +59,7 @@ function makeCase(form: Form, bits: Bits, random: Random): FormCase {
     gpr[3] = narrowed(data + 0x100 + random.below(0x1000), form, bits, random);
   }
   const source = form.operands.some((one) => one.from === "source");
-  const destination = form.operands.some((one) => one.from === "destination") || name === "maskmovdqu";
+  const destination = form.operands.some((one) => one.from === "destination") || name.startsWith("maskmov");
   if (source) gpr[6] = narrowed(data + targetOffset(form, 8, random), form, bits, random);
   if (destination) gpr[7] = narrowed(data + targetOffset(form, 8, random), form, bits, random);
   if (form.rep !== "none" || form.instruction.repeat) {

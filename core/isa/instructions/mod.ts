@@ -32,5 +32,7 @@ import "./sse4_integer.ts";
 import "./sse4_float.ts";
 import "./sse42_text.ts";
 import "./aes.ts";
+import "./mmx_integer.ts";
+import "./mmx_move.ts";
 import "./fxsave.ts";
 import "./x87_control.ts";
