@@ -68,7 +68,7 @@ export interface RegionFigure {
 }
 
 function replay(image: InterpreterImage, which: number): RegionFigure | undefined {
-  const m = workload({ image, profile: true });
+  const m = workload({ image });
   restart(m);
   m.run(1 << 30);
   const block = hotBlocks(m.memory.buffer, m.layout, BLOCKS)[which];

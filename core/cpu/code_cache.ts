@@ -10,6 +10,7 @@ import {
   MAP_MODE,
   MAP_NEXT,
 } from "./record.ts";
+import { profileArea } from "./profile.ts";
 import type { Spaces } from "./spaces.ts";
 import { EngineWord, type World } from "./world.ts";
 
@@ -28,7 +29,14 @@ export class CodeCache {
   readonly #start: number;
   readonly #end: number;
 
-  constructor(buffer: ArrayBufferLike, layout: DomainLayout, world: World, spaces: Spaces) {
+  /** @param profiles part of the arena holds counters */
+  constructor(
+    buffer: ArrayBufferLike,
+    layout: DomainLayout,
+    world: World,
+    spaces: Spaces,
+    profiles: boolean,
+  ) {
     this.#i32 = new Int32Array(buffer);
     this.#layout = layout;
     this.#world = world;
@@ -36,7 +44,7 @@ export class CodeCache {
     this.#zeroChunk = layout.code;
     this.emptyMap = this.#zeroChunk + CHUNK_BYTES;
     this.#start = Math.ceil((this.emptyMap + MAP_BYTES) / 64) * 64;
-    this.#end = layout.code + layout.codeBytes;
+    this.#end = profiles ? profileArea(layout).arenaEnd : layout.code + layout.codeBytes;
     world.once(() => {
       this.#i32.fill(this.#zeroChunk, this.emptyMap >> 2, (this.emptyMap >> 2) + GRANULES);
       this.#i32[(this.emptyMap + MAP_MODE) >> 2] = -1;

@@ -85,6 +85,9 @@ export const CONTEXT_FIELDS = {
   spaceMode: "i32",
   /** Where block counters lie: counter of the block at rec is at profile + rec / 8 (profiling modules only). */
   profile: "i32",
+  /** Kept states, see profile.ts. */
+  snapshots: "i32",
+  snapshotsEnd: "i32",
   /** Nonzero once a 2 MiB or 1 GiB page was translated since the last full flush. */
   largePages: "i32",
   /** The domain's frameInfo array and its code map for frames without code (layout.ts, code_cache.ts). */

@@ -86,7 +86,7 @@ export class Engine {
     this.#i32 = this.view.i32;
     this.world = new World(buffer, layout);
     this.#spaces = new Spaces(buffer, layout, this.world);
-    this.cache = new CodeCache(buffer, layout, this.world, this.#spaces);
+    this.cache = new CodeCache(buffer, layout, this.world, this.#spaces, image.profiles);
     this.#decoder = new BlockDecoder(buffer, image);
     const random = new BigUint64Array(1);
     const instance = new WebAssembly.Instance(image.module, {

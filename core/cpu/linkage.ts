@@ -14,6 +14,7 @@ import { CTX, TLB_CODE, TLB_EXECUTE } from "./context.ts";
 import { Internal } from "./exit.ts";
 import type { FlagFunctions } from "./flags.ts";
 import { tlbEntry } from "./paging.ts";
+import { SNAPSHOT_AT } from "./profile.ts";
 import { REC_BACK, REC_SLOT } from "./record.ts";
 
 export type HandlerParams = readonly ["i32", "i32", "i32"];
@@ -46,6 +47,8 @@ export abstract class Linkage {
   abstract readonly jumpMiss: FuncRef<readonly ["i32", "i64", "i32"], HandlerResults>;
   /** (ctx, segment offset, effective address, size | flags): linear address, or -1 with a fault pending */
   abstract readonly segmented: FuncRef<readonly ["i32", "i32", "i64", "i32"], readonly ["i64"]>;
+  /** (ctx, rec): keeps the state with which a block is entered (profiling modules) */
+  abstract readonly capture: FuncRef<readonly ["i32", "i32"], readonly []>;
   /** (ctx, va, access, address): compares a TLB hit with a walk */
   abstract readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
 
@@ -65,7 +68,9 @@ export abstract class Linkage {
     );
     if (this.options.profile) {
       const counter = f.let(i32.add(i32.load(ctx, CTX.profile), i32.shr_u(rec, 3)));
-      f.do(i32.store(counter, i32.add(i32.load(counter), 1)));
+      const entries = f.let(i32.add(i32.load(counter), 1));
+      f.do(i32.store(counter, entries));
+      f.if(i32.eq(entries, SNAPSHOT_AT), () => f.call(this.capture, [ctx, rec]));
     }
     this.dispatch(f, ctx, rec, after);
   }

@@ -22,6 +22,7 @@ export class RegionLinkage extends Linkage {
   override readonly jumpMiss: FuncRef<readonly ["i32", "i64", "i32"], HandlerResults>;
   override readonly enterEntry: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;
   override readonly segmented: FuncRef<readonly ["i32", "i32", "i64", "i32"], readonly ["i64"]>;
+  override readonly capture: FuncRef<readonly ["i32", "i32"], readonly []>;
   override readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
   /** Imported when a meaning asks for them. */
   readonly helpers: Helpers;
@@ -50,6 +51,7 @@ export class RegionLinkage extends Linkage {
     this.jumpMiss = from("jumpMiss", [I, L, I], [I]);
     this.enterEntry = from("enterEntry", [I, I, I, I], [I]);
     this.segmented = from("segmented", [I, I, L, I], [L]);
+    this.capture = from("capture", [I, I], []);
     this.check = from("check", [I, L, I, I], []);
     const made: Partial<Record<HelperName, FuncRef>> = {};
     this.helpers = new Proxy(made as Record<HelperName, FuncRef>, {

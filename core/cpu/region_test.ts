@@ -27,7 +27,7 @@ function data(m: TestMachine): Uint8Array {
 
 /** The program run once with counters: its hottest blocks. */
 function profiled(): { m: TestMachine; hot: HotBlock[] } {
-  const m = workload({ image, profile: true });
+  const m = workload({ image });
   restart(m);
   assert.equal(exitName(m.run(100_000_000)), "INT3");
   return { m, hot: hotBlocks(m.memory.buffer, m.layout, 20) };
@@ -85,7 +85,7 @@ Deno.test("faults in translated loops are as precise as the interpreter's", () =
 });
 
 Deno.test("a translated loop sees a kick, and code written under it", () => {
-  const m = new TestMachine({ image, profile: true });
+  const m = new TestMachine({ image });
   const code = 0x400000n;
   m.map(code, 1);
   // L: inc rax; jmp L

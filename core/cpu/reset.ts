@@ -11,6 +11,7 @@ import {
   SEGMENT_SELECTOR,
 } from "./context.ts";
 import type { DomainLayout } from "./layout.ts";
+import { profileArea } from "./profile.ts";
 
 export type SegmentField = "es" | "cs" | "ss" | "ds" | "fs" | "gs" | "flat" | "flatStack" | "ldtr" | "tr";
 
@@ -61,8 +62,10 @@ export function resetContext(view: ContextView, ctx: number, layout: DomainLayou
   view.set(ctx, "frameInfo", layout.frameInfo);
   view.set(ctx, "emptyMap", emptyMap);
   view.set(ctx, "pagingLevels", 4);
-  const { profile } = layout.reserve;
-  if (profile !== undefined) view.set(ctx, "profile", profile - (layout.code >>> 3));
+  const { counters, snapshots, end } = profileArea(layout);
+  view.set(ctx, "profile", counters - (layout.code >>> 3));
+  view.set(ctx, "snapshots", snapshots);
+  view.set(ctx, "snapshotsEnd", end);
   for (const name of ["es", "ss", "ds", "fs", "gs", "flat", "flatStack"] as const) {
     setSegment(view, ctx, name, { selector: 0, attributes: USER_DATA, limit: EVERYTHING });
   }

@@ -28,12 +28,22 @@ import { CTX, KICK_ENGINE, SEGMENT_ATTRIBUTES, SEGMENT_BASE, SEGMENT_LIMIT } fro
 import { ExitReason, Internal, Vector } from "./exit.ts";
 import { emitFlagFunctions, type FlagFunctions } from "./flags.ts";
 import { emitTranslate, EXECUTE, isCanonical, type Translate } from "./paging.ts";
+import { SNAPSHOT_BYTES, SNAPSHOT_HEAD, SNAPSHOT_STATE } from "./profile.ts";
 import { REC_BACK, REC_LENGTH, REC_OFFSET } from "./record.ts";
 
 export const TABLE_LIMITS = { initial: 0x4000, maximum: 0x10000 };
 
 /** Functions of the linkage that regions import by their names. */
-export const LINKS = ["exit", "leaveAt", "blocked", "enterEntry", "jumpMiss", "segmented", "check"] as const;
+export const LINKS = [
+  "exit",
+  "leaveAt",
+  "blocked",
+  "enterEntry",
+  "jumpMiss",
+  "segmented",
+  "check",
+  "capture",
+] as const;
 
 /** Slots that regions get, after the handlers. */
 export const REGION_SLOTS = 4096;
@@ -61,6 +71,7 @@ export class Runtime extends Linkage {
   override readonly enterEntry: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;
   override readonly segmented: FuncRef<readonly ["i32", "i32", "i64", "i32"], readonly ["i64"]>;
   /** (ctx, va, access, address): compares a TLB hit with a walk */
+  override readonly capture: FuncRef<readonly ["i32", "i32"], readonly []>;
   override readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
   readonly #handlers: HandlerRef[] = [];
   #table: TableRef | undefined;
@@ -90,6 +101,7 @@ export class Runtime extends Linkage {
     this.leaveAt = this.#emitLeaveAt();
     this.blocked = this.#emitBlocked();
     this.segmented = this.#emitSegmented();
+    this.capture = this.#emitCapture();
     const mismatch = m.importFunc("cpu", "tlbMismatch", ["i32", "f64", "i32", "i32", "i32"], []);
     this.check = m.func(
       { name: "checkTlb", params: ["i32", "i64", "i32", "i32"], results: [] },
@@ -207,6 +219,20 @@ export class Runtime extends Linkage {
       f.do(i32.store(ctx, i32.add(left, i32.load8_u(rec, REC_BACK)), CTX.left));
       f.do(i32.store(ctx, reason, CTX.exitReason));
       f.return(reason);
+    });
+  }
+
+  #emitCapture() {
+    return this.m.func({ name: "capture", params: ["i32", "i32"], results: [] }, (f, ctx, rec) => {
+      const snapshots = f.let(i32.load(ctx, CTX.snapshots));
+      const n = f.let(i32.add(i32.atomic_rmw_add(snapshots, 1), 1));
+      const at = f.let(i32.add(snapshots, i32.mul(n, SNAPSHOT_BYTES)));
+      f.if(i32.gt_u(i32.add(at, SNAPSHOT_BYTES), i32.load(ctx, CTX.snapshotsEnd)), () => {
+        f.drop(i32.atomic_rmw_sub(snapshots, 1));
+        f.return();
+      });
+      f.do(i32.store(at, rec));
+      f.memoryCopy(i32.add(at, SNAPSHOT_HEAD), ctx, SNAPSHOT_STATE);
     });
   }
 

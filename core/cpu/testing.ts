@@ -26,7 +26,6 @@ export interface TestMachineOptions {
   hooks?: Partial<EngineHooks>;
   codeBytes?: number;
   mfnBase?: number;
-  profile?: boolean;
 }
 
 export class TestMachine {
@@ -46,7 +45,6 @@ export class TestMachine {
       vcpus,
       codeBytes,
       mfnBase,
-      reserve: options.profile ? { profile: codeBytes / 8 } : {},
     });
     this.memory = createDomainMemory(this.layout);
     this.engine = new Engine({

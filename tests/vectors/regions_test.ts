@@ -36,6 +36,7 @@ Deno.test("regions give what a physical processor gave", () => {
       record,
       length: view.u8[record + REC_BACK],
       entries: 1,
+      snapshot: 0,
     };
     if (translator.translate([block]) === 0) return engine.run(ctx, 1);
     translated++;
