@@ -7,6 +7,11 @@ const MOST_PAGES = 65535;
 /** Memories kept for each size: address space only, their pages are gone. */
 const KEPT = 64;
 
+/**
+ * V8 counts a memory's whole size against its heap's limit, touched or not, and starts a marking for each one beyond it: creating hundreds of domains is
+ * quadratic (400 of 64 MiB: 42 s), unless V8 is started with --max-old-space-size above the memory of all domains (3 s). The tasks of deno.json do that;
+ * the flag cannot be set later.
+ */
 export class MemoryPool {
   readonly #free = new Map<number, WebAssembly.Memory[]>();
   made = 0;
