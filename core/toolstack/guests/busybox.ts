@@ -21,7 +21,7 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 mkdir -p /dev/pts
 mount -t devpts devpts /dev/pts
-hostname "\${HOSTNAME:-xenolith}"
+hostname xenolith
 for module in /lib/modules/*.ko; do
   [ -e "$module" ] && insmod "$module"
 done
