@@ -96,6 +96,8 @@ function complaints(output: string): string {
     .join("");
 }
 
+const NO_DPKG = "a Debian package is to be unpacked, but this machine has no dpkg-deb (package dpkg)";
+
 class Apt {
   readonly #run: RunCommand;
   /** Options for a package list of our own, once one was fetched. */
@@ -168,11 +170,28 @@ class Apt {
   async #unpack(deb: string, directory: string): Promise<void> {
     const result = await this.#run("dpkg-deb", ["-x", deb, "unpacked"], directory, this.options.progress);
     if (result === undefined) {
-      throw new FetchError(
-        "a Debian package is to be unpacked, but this machine has no dpkg-deb (package dpkg)",
-      );
+      throw new FetchError(NO_DPKG);
     }
     if (result.code !== 0) throw new FetchError(`dpkg-deb cannot unpack ${deb}:\n${result.output}`);
+  }
+
+  /** The names in a package's Depends field, alternatives and versions left out. */
+  async depends(name: string): Promise<string[]> {
+    const { cache, progress } = this.options;
+    await Deno.mkdir(cache, { recursive: true });
+    const directory = await Deno.makeTempDir({ dir: cache, prefix: `${name}.` });
+    try {
+      const got = await this.#package(name, directory);
+      if ("failure" in got) throw new FetchError(`${name}: could not be downloaded${got.failure}`);
+      const result = await this.#run("dpkg-deb", ["-f", got.file, "Depends"], directory, progress);
+      if (result === undefined) throw new FetchError(NO_DPKG);
+      if (result.code !== 0) throw new FetchError(`dpkg-deb cannot read ${got.file}:\n${result.output}`);
+      return result.output.split(",").map((item) => item.trim().split(/[ :|(]/)[0]).filter((item) =>
+        item !== ""
+      );
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
   }
 
   async fetch({ packages, path }: PackagedFile): Promise<string> {
@@ -223,4 +242,12 @@ class Apt {
  */
 export async function packagedFile(file: PackagedFile, options: AptOptions): Promise<string> {
   return await new Apt(options).fetch(file);
+}
+
+/**
+ * Gives the names that a package depends on (a metapackage names the real one so); always asks apt.
+ * @throws FetchError
+ */
+export async function packageDepends(name: string, options: AptOptions): Promise<string[]> {
+  return await new Apt(options).depends(name);
 }
