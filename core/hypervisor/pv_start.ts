@@ -54,6 +54,13 @@ export function startPvDomain(domain: Domain, start: GuestStart): void {
     const [vcpu] = domain.vcpus;
     const result = setGuestContext(vcpu, startContext(start));
     if (result !== 0) throw new Error(`the builder's start of day is not valid (error ${-result})`);
+    // Domain-0 writes to both rings as long as the domain lives: as frames that it has mapped, they can become nothing else.
+    for (const mfn of [start.consoleMfn, start.storeMfn]) {
+      const held = types.getPageAndType(mfn, PageType.writable);
+      if (held !== 0) throw new Error(`the builder's ring in frame ${mfn} is not writable (error ${-held})`);
+    }
+    domain.header.consoleMfn = start.consoleMfn;
+    domain.header.storeMfn = start.storeMfn;
     // xc_dom_gnttab_seed: Domain-0 may use the console's and XenStore's rings as grants too.
     setEntry(domain, GNTTAB_RESERVED_CONSOLE, GTF_permit_access, DOM0, start.consoleMfn);
     setEntry(domain, GNTTAB_RESERVED_XENSTORE, GTF_permit_access, DOM0, start.storeMfn);

@@ -25,6 +25,8 @@ S_PORT     equ 160       ; VIRQ_TIMER's
 S_BIND     equ 168       ; three words: virq, vcpu, port
 S_CALL     equ 184       ; number of the last hypercall
 S_RESULT   equ 192
+S_WILD     equ 200       ; bits of which some are set when the next instruction is not a random one
+S_SNIPPETS equ 208       ; how many of the snippets may be taken
 
 ; start_info
 SI_SHARED_INFO  equ 40
@@ -1076,10 +1078,16 @@ store_vector:
         movups  [rbx], xmm0
         ret
 store_push:
+        call    rnd
+        test    al, 7
+        jnz     store_many
         mov     rsp, rbx
         push    rax
         jmp     main
 store_call:
+        call    rnd
+        test    al, 7
+        jnz     store_copy
         mov     rsp, rbx
         jmp     .there
 .there:
@@ -1136,10 +1144,9 @@ make_code:
         mov     r14d, 24
 .instruction:
         call    rnd
-        test    eax, 0x7000
+        and     eax, [rbp + S_WILD]
         jz      .random
-        lea     rcx, [rel snippet_count]
-        mov     rcx, [rcx]
+        mov     rcx, [rbp + S_SNIPPETS]
         call    below
         lea     rdx, [rel snippets]
         mov     rsi, [rdx + rax*8]
@@ -1210,6 +1217,9 @@ kind_user_data:
         ret
 
 act_user:
+        mov     qword [rbp + S_WILD], 0x7000
+        mov     rcx, [rel snippet_count]
+        mov     [rbp + S_SNIPPETS], rcx
         call    make_code
         call    arm
         call    rnd
@@ -1249,7 +1259,18 @@ act_user:
         call    scramble
         jmp     hypercall_page + 23*32
 
+; In kernel mode a bad stack is the end; that one is tried in one of 64 rounds.
 act_kernel:
+        call    rnd
+        mov     rcx, [rel safe_snippet_count]
+        mov     edx, 0x7fffff00
+        test    al, 63
+        jnz     .tame
+        mov     rcx, [rel snippet_count]
+        mov     edx, 0x7000
+.tame:
+        mov     [rbp + S_WILD], rdx
+        mov     [rbp + S_SNIPPETS], rcx
         call    make_code
         call    arm
         mov     rax, [rbp + S_SHARED]
@@ -1354,11 +1375,11 @@ frames:        times 96 dq 0
         align   4096
 state0: dq 1, 0, 0, stack0, 0, 0, 0, 0
         times 6 dq 0
-        dq 0, trap_table0, upcall0, user_pages, 0x400000, shared_page, 2, 0, 0, 0, 0
+        dq 0, trap_table0, upcall0, user_pages, 0x400000, shared_page, 2, 0, 0, 0, 0, 0, 0
         align   1024
 state1: dq 1, 0, 0, stack1, 0, 0, 0, 0
         times 6 dq 0
-        dq 1, trap_table1, upcall1, user_pages + 8192, 0x402000, shared_page + 64, 3, 0, 0, 0, 0
+        dq 1, trap_table1, upcall1, user_pages + 8192, 0x402000, shared_page + 64, 3, 0, 0, 0, 0, 0, 0
         align   1024
         align   4096
 bss:

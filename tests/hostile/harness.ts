@@ -73,7 +73,7 @@ class Machine implements AsyncDisposable {
   async create(
     name: string,
     kernel: KernelImage,
-    cmdline: (mfnBase: number) => string,
+    cmdline: string,
     output: (bytes: Uint8Array) => void,
     vcpus = 1,
     maxMemoryMiB = MEMORY_MIB,
@@ -85,7 +85,7 @@ class Machine implements AsyncDisposable {
       maxMemoryMiB,
       vcpus,
       codeBytes: 4 << 20,
-      build: (target) => buildPv(target, { kernel, cmdline: cmdline(target.frames.pfnToMfn(0)) }),
+      build: (target) => buildPv(target, { kernel, cmdline }),
     });
     const { domid, consolePort, storePort } = domain;
     const ring = new ConsoleRing(domain.consoleRing, () => domain.notify(consolePort), output);
@@ -178,7 +178,7 @@ class Victim {
     const { domain, type } = await machine.create(
       "victim",
       parseKernel(image),
-      () => "",
+      "",
       (bytes) => victim.#text += decoder.decode(bytes),
     );
     const victim = new Victim(machine, domain, type);
@@ -270,9 +270,8 @@ export async function attack(options: Options): Promise<Report> {
       const { domain } = await machine.create(
         `hostile${mine}`,
         guest.kernel,
-        (mfnBase) =>
-          [BigInt(mine) * 0x9e3779b97f4a7c15n + 1n, victim.domain.domain.mfnBase, mfnBase && 4096]
-            .map((word) => BigInt.asUintN(64, BigInt(word)).toString(16)).join(" "),
+        [BigInt(mine) * 0x9e3779b97f4a7c15n + 1n, victim.domain.domain.mfnBase, 4096]
+          .map((word) => BigInt.asUintN(64, BigInt(word)).toString(16)).join(" "),
         () => {},
         2,
         mine % 3 === 0 ? MEMORY_MIB + 4 : MEMORY_MIB,
@@ -281,8 +280,7 @@ export async function attack(options: Options): Promise<Report> {
       live.add(domain);
       domains++;
       if (domains === 10) rssAtStart = Deno.memoryUsage().rss;
-      if (!isPaused) domain.unpause();
-      else domain.unpause();
+      domain.unpause();
       const how = await figures.watch(domain, Math.min(end, performance.now() + lifeSeconds * 1000));
       // Frames of all domains are looked at together: they map each other's.
       while (isPaused) await sleep(1);

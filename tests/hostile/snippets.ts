@@ -17,7 +17,7 @@ const MSRS = [
 ];
 
 /** Hexadecimal bytes; each `?` is a random byte. */
-const SNIPPETS: readonly string[] = [
+const SAFE: readonly string[] = [
   // MOV to and from control and debug registers, CLTS, LMSW, SMSW
   "0f20?",
   "0f22?",
@@ -268,7 +268,10 @@ const SNIPPETS: readonly string[] = [
   "c7050300000090909090",
   "48830dfcffffff01",
   "f00fb10500000000",
-  // stacks elsewhere
+];
+
+/** These leave a kernel without its stack. */
+const STACKS: readonly string[] = [
   "4889f4",
   "4c89cc",
   "4889dc",
@@ -307,10 +310,11 @@ function parse(text: string): { fixed: number[]; random: number } {
 
 /** The table as assembly text. */
 export function snippetText(): string {
-  const made = SNIPPETS.map(parse);
+  const made = [...SAFE, ...STACKS].map(parse);
   return [
     "        align 8",
     `snippet_count: dq ${made.length}`,
+    `safe_snippet_count: dq ${SAFE.length}`,
     "snippets:",
     ...made.map((_, i) => `dq snippet${i}`),
     ...made.map(({ fixed, random }, i) => `snippet${i}: db ${[fixed.length, random, ...fixed].join(", ")}`),

@@ -212,8 +212,11 @@ function checkTlbs(domain: Domain, fault: Fault): void {
   const { layout, views } = domain;
   const words = views.i32;
   const end = layout.tlbs + layout.vcpus * TLB_SPACES * TLB_ENTRIES * TLB_ENTRY_BYTES;
+  const spaceBytes = TLB_SPACES * TLB_ENTRIES * TLB_ENTRY_BYTES;
   const m2p = [layout.reserve.m2p >>> 12, layout.reserve.xenTables >>> 12];
   for (let at = layout.tlbs; at < end; at += TLB_ENTRY_BYTES) {
+    // Those of a vCPU that never ran have never been emptied.
+    if (domain.vcpus[Math.floor((at - layout.tlbs) / spaceBytes)].state.initialised === 0) continue;
     const addend = words[(at + TLB_ADDEND) >> 2];
     for (const [offset, what] of [[0, "read"], [8, "write"], [16, "execute"]] as const) {
       const tag = words[(at + offset) >> 2];
