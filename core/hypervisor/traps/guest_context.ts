@@ -101,6 +101,8 @@ export function setGuestContext(vcpu: Vcpu, c: Context): number {
   domain.engine.initContext(ctx);
   GPRS.forEach((name, i) => view.setReg(ctx, i, c.view.getBigUint64(regOffset(name), true)));
   view.set64(ctx, "rip", c.lo("user_regs.rip"), c.hi("user_regs.rip"));
+  // IOPL is virtual: Linux gives its secondary vCPUs theirs in this way.
+  state.iopl = c.lo("user_regs.rflags") & Flag.IOPL;
   view.setFlags(ctx, (c.lo("user_regs.rflags") & ~(Flag.IOPL | Flag.VM)) | Flag.IF | 2);
   for (let i = 0; i < TRAPS; i++) {
     const at = traps + i * TRAP_BYTES;
@@ -141,7 +143,7 @@ export function setGuestContext(vcpu: Vcpu, c: Context): number {
   loadFlatSegments(cx, c.get("user_regs.cs") | 3, c.get("user_regs.ss") | 3);
   for (const name of ["ds", "es", "fs", "gs"] as const) loadDataSegment(cx, name, c.get(`user_regs.${name}`));
   const setBase = (segment: "fs" | "gs", lo: number, hi: number) => {
-    const index = (ctx + CTX[segment] + SEGMENT_BASE) >> 2;
+    const index = (ctx + CTX[segment] + SEGMENT_BASE) >>> 2;
     view.i32[index] = lo;
     view.i32[index + 1] = hi;
   };
