@@ -38,3 +38,9 @@ Deno.test("a crash ends with 3 and a register dump on standard error, a reboot a
   const reboot = await run(["create", "-cq", "configs/builtin.cfg", "on_reboot=destroy"], "reboot\n");
   assert.equal(reboot.code, 4);
 });
+
+Deno.test("a domain of 3 GiB, the hypervisor's part of it above that", async () => {
+  const { code, stdout } = await run(["create", "-c", "-q", "configs/builtin.cfg", "memory=3072"], "halt\n");
+  assert.equal(code, 0);
+  assert.match(stdout, /3072 MiB/);
+});

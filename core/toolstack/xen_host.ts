@@ -6,6 +6,9 @@ import type { HostDomain } from "../hypervisor/host_domain.ts";
 import { xenParts } from "../hypervisor/parts.ts";
 import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "./host.ts";
 
+/** libxl lets a domain have so much more than maxmem says (LIBXL_MAXMEM_CONSTANT, 1024 KiB); guests see it in maximum_reservation. */
+const MAXMEM_SLACK_MIB = 1;
+
 class XenDomain implements RunningDomain {
   readonly ended: Promise<DomainEnd>;
   readonly #console: ConsoleRing;
@@ -109,7 +112,7 @@ export async function startXenHost({ pcpus, xenConsole, log }: XenHostOptions = 
       const domain = await host.createDomain({
         name: spec.name,
         memoryMiB: spec.memoryMiB,
-        maxMemoryMiB: spec.maxMemoryMiB,
+        maxMemoryMiB: spec.maxMemoryMiB + MAXMEM_SLACK_MIB,
         vcpus: spec.vcpus,
         handle: uuidBytes(uuid),
         build: (target) => buildPv(target, spec),

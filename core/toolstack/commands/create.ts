@@ -112,7 +112,7 @@ function restarts({ reason }: DomainEnd, config: DomainConfig): boolean {
     : CRASHES.includes(reason)
     ? config.onCrash
     : "destroy";
-  return action === "restart" || action === "rename-restart" || action === "coredump-restart";
+  return action === "restart";
 }
 
 /** A domain that ends sooner than this after its start is not started again (xl has the same rule). */

@@ -97,7 +97,7 @@ Deno.test("the line at fault is shown with a caret", () => {
     assert.ok(error instanceof ConfigError);
     assert.equal(
       error.message,
-      'test.cfg:3:11: memory: expected a number of MiB from 1 to 1984, found the string "lots"\n' +
+      'test.cfg:3:11: memory: expected a number of MiB from 1 to 3072, found the string "lots"\n' +
         '    \tmemory = "lots"\n    \t         ^',
     );
   }
@@ -130,17 +130,17 @@ Deno.test("keys are typed", () => {
   assert.equal(config.memoryMiB, 64);
   assert.equal(config.maxMemoryMiB, 128);
   assert.equal(config.cmdline, "root=/dev/xvda1 ro quiet");
-  assert.equal(config.onCrash, "preserve");
+  assert.equal(config.onCrash, "destroy");
   assert.deepEqual(
     faults(`${minimal}memory=[1]\nvcpus=0\non_crash="restat"\ntype="hvm"\nextra=["x"]\nmaxmem="12MB"\n`),
     [
-      "test.cfg:3:8: memory: expected a number of MiB from 1 to 1984, found a list",
+      "test.cfg:3:8: memory: expected a number of MiB from 1 to 3072, found a list",
       "test.cfg:4:7: vcpus: expected a number of vCPUs from 1 to 32, found the number 0",
       'test.cfg:5:10: on_crash: expected one of "destroy", "restart", "rename-restart", "preserve", "coredump-destroy", ' +
       '"coredump-restart", "soft-reset"; found the string "restat"; did you mean "restart"?',
       'test.cfg:6:6: type: hvm domains are not supported yet; expected "pv"',
       "test.cfg:7:7: extra: expected a string, found a list",
-      'test.cfg:8:8: maxmem: expected a number of MiB from 1 to 1984, found the string "12MB"',
+      'test.cfg:8:8: maxmem: expected a number of MiB from 1 to 3072, found the string "12MB"',
     ],
   );
   assert.deepEqual(faults(`${minimal}memory=128\nmemory+=128\n`), [
@@ -162,6 +162,11 @@ Deno.test("unknown keys are faults with a suggestion, known ones for later are w
   assert.deepEqual(warnings.map(({ message }) => message), [
     "warning: disk is not supported yet and is ignored",
   ]);
+  const actions = read(`${minimal}on_crash="preserve"\non_reboot="rename-restart"\non_poweroff="destroy"\n`);
+  assert.deepEqual(actions.warnings.map(({ message }) => message), [
+    'warning: on_reboot="rename-restart" is not supported yet and acts as "restart"',
+    'warning: on_crash="preserve" is not supported yet and acts as "destroy"',
+  ]);
   const both = read(`${minimal}cmdline="a"\nextra="b"\n`);
   assert.equal(both.config.cmdline, "a");
   assert.equal(both.warnings.length, 1);
@@ -180,7 +185,7 @@ Deno.test("overrides from the command line come last and need no quotes", () => 
   assert.equal(config.cmdline, "a b");
   assert.equal(config.onCrash, "restart");
   assert.deepEqual(faults(minimal, "memory=big"), [
-    'command line:1:8: memory: expected a number of MiB from 1 to 1984, found the string "big"',
+    'command line:1:8: memory: expected a number of MiB from 1 to 3072, found the string "big"',
   ]);
   assert.deepEqual(faults(minimal, "memory"), [
     "command line:1:7: expected = or += after memory, found the end of the file",

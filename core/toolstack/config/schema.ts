@@ -16,7 +16,18 @@ export const SHUTDOWN_ACTIONS = [
   "soft-reset",
 ] as const;
 
-export type ShutdownAction = typeof SHUTDOWN_ACTIONS[number];
+/** What is done here; the other actions are taken for the nearest of these, with a warning. */
+export type ShutdownAction = "destroy" | "restart";
+
+const NEAREST_ACTION: Readonly<Record<typeof SHUTDOWN_ACTIONS[number], ShutdownAction>> = {
+  "destroy": "destroy",
+  "restart": "restart",
+  "rename-restart": "restart",
+  "preserve": "destroy",
+  "coredump-destroy": "destroy",
+  "coredump-restart": "restart",
+  "soft-reset": "destroy",
+};
 
 /** A domain as its configuration describes it. */
 export interface DomainConfig {
@@ -135,8 +146,8 @@ const noBootloader = value((found) => {
   );
 });
 
-/** Guest memory and the hypervisor's part of it stay below 2 GiB: parts of the hypervisor keep byte addresses in int32. */
-export const MAX_MEMORY_MIB = 1984;
+/** A domain's memory and the hypervisor's part of it are one WebAssembly memory of at most 4 GiB. */
+export const MAX_MEMORY_MIB = 3072;
 
 const keys = {
   name,
@@ -177,9 +188,9 @@ function toDomainConfig(raw: RawConfig): DomainConfig {
     memoryMiB,
     maxMemoryMiB: raw.maxmem ?? memoryMiB,
     vcpus: raw.vcpus ?? 1,
-    onPoweroff: raw.on_poweroff ?? "destroy",
-    onReboot: raw.on_reboot ?? "restart",
-    onCrash: raw.on_crash ?? "destroy",
+    onPoweroff: NEAREST_ACTION[raw.on_poweroff ?? "destroy"],
+    onReboot: NEAREST_ACTION[raw.on_reboot ?? "restart"],
+    onCrash: NEAREST_ACTION[raw.on_crash ?? "destroy"],
   };
 }
 
@@ -256,6 +267,14 @@ export function checkSettings(settings: ReadonlyMap<string, Setting>, end: Span)
         span: ignored.keySpan,
         message: "warning: root and extra are ignored in favour of cmdline",
       });
+    }
+    for (const key of ["on_poweroff", "on_reboot", "on_crash"] as const) {
+      const [asked, setting] = [result.data[key], settings.get(key)];
+      if (asked === undefined || setting === undefined || asked === NEAREST_ACTION[asked]) continue;
+      const message = `warning: ${key}="${asked}" is not supported yet and acts as "${
+        NEAREST_ACTION[asked]
+      }"`;
+      warnings.push({ span: setting.value.span, message });
     }
     if (faults.length === 0) return { config: toDomainConfig(result.data), warnings };
   }
