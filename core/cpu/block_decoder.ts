@@ -118,10 +118,10 @@ export class BlockDecoder {
 
   #special(at: number, which: number): void {
     this.#clear(at);
-    this.#i32[(at + REC_SLOT) >> 2] = this.#slots[this.#specials + which];
+    this.#i32[(at + REC_SLOT) >>> 2] = this.#slots[this.#specials + which];
   }
   #clear(at: number): void {
-    this.#i32.fill(0, at >> 2, (at + RECORD_BYTES) >> 2);
+    this.#i32.fill(0, at >>> 2, (at + RECORD_BYTES) >>> 2);
   }
 
   #decode(bytes: Uint8Array, offset: number, available: number, codeMode: number): DecodeResult {
@@ -195,7 +195,7 @@ export class BlockDecoder {
     for (let i = 0; i < count; i++) this.#u8[records[i] + REC_BACK] = count - i;
     this.#dropDeadFlags(records, count);
     for (let i = 0; i < targets.length; i += 2) {
-      this.#i32[(targets[i] + REC_TARGET) >> 2] = cache.needEntry(map, targets[i + 1]) | 0;
+      this.#i32[(targets[i] + REC_TARGET) >>> 2] = cache.needEntry(map, targets[i + 1]) | 0;
     }
     return { record: start, instructions: count };
   }
@@ -228,13 +228,13 @@ export class BlockDecoder {
     if (result === DecodeResult.ok) {
       const target = this.#write(record, offset, codeMode, (codeMode & CodeMode.FLAT) !== 0, false);
       if (target >= 0) {
-        this.#i32[(record + REC_TARGET) >> 2] = cache.needEntry(map, target) | 0;
+        this.#i32[(record + REC_TARGET) >>> 2] = cache.needEntry(map, target) | 0;
       }
     } else this.#raising(record, result, offset);
     this.#link(record + RECORD_BYTES, offset + length);
     this.#u8[record + REC_BACK] = 1;
     this.#u8[start + REC_BACK] = 1;
-    this.#u16[(start + REC_OFFSET) >> 1] = offset;
+    this.#u16[(start + REC_OFFSET) >>> 1] = offset;
     this.#u8[start + REC_LENGTH] = length;
     cache.cover(map, offset, inFirst);
     return { record: start, instructions: 1 };
@@ -259,20 +259,20 @@ export class BlockDecoder {
     this.#u8[record + REC_BACK] = 1;
     const end = record + RECORD_BYTES;
     this.#special(end, Special.STEPPED);
-    this.#u16[(end + REC_OFFSET) >> 1] = offset + (result === DecodeResult.ok ? this.#decoded.length : 0);
+    this.#u16[(end + REC_OFFSET) >>> 1] = offset + (result === DecodeResult.ok ? this.#decoded.length : 0);
     return true;
   }
 
   #raising(record: number, result: DecodeResult, offset: number): void {
     this.#special(record, Special.RAISE);
-    this.#i32[(record + REC_DISP) >> 2] = result === DecodeResult.tooLong ? Vector.GP : Vector.UD;
-    this.#u16[(record + REC_OFFSET) >> 1] = offset;
+    this.#i32[(record + REC_DISP) >>> 2] = result === DecodeResult.tooLong ? Vector.GP : Vector.UD;
+    this.#u16[(record + REC_OFFSET) >>> 1] = offset;
   }
 
   #link(record: number, offset: number): void {
     this.#special(record, offset < 4096 ? Special.LINK : Special.LINK_OUT);
-    this.#i32[(record + REC_DISP) >> 2] = offset;
-    this.#u16[(record + REC_OFFSET) >> 1] = offset;
+    this.#i32[(record + REC_DISP) >>> 2] = offset;
+    this.#u16[(record + REC_OFFSET) >>> 1] = offset;
   }
 
   /** Writes the decoded instruction's record. @returns the offset of an in-page target, or -1 */
@@ -301,8 +301,8 @@ export class BlockDecoder {
       }
       u8[record + REC_REGISTERS + i] = value;
     }
-    i32[(record + REC_IMM) >> 2] = decoded.immediate;
-    i32[(record + REC_IMM_HIGH) >> 2] = plan.wide ? decoded.immediateHigh : decoded.second;
+    i32[(record + REC_IMM) >>> 2] = decoded.immediate;
+    i32[(record + REC_IMM_HIGH) >>> 2] = plan.wide ? decoded.immediateHigh : decoded.second;
     const long = (codeMode & CodeMode.WIDTH) === CodeMode.WIDTH_64;
     const flat = (codeMode & CodeMode.FLAT) !== 0;
     const { segment } = decoded;
@@ -328,7 +328,7 @@ export class BlockDecoder {
           return -1;
         }
       }
-      i32[(record + REC_DISP) >> 2] = displacement;
+      i32[(record + REC_DISP) >>> 2] = displacement;
       u8[record + REC_INDEX] = decoded.index === NO_REGISTER ? CTX.zero : decoded.index << 3;
       u8[record + REC_SCALE] = decoded.scale;
       const simple = long && decoded.addrSize === 8 && segmentNumber >= SegmentNumber.flat;
@@ -336,11 +336,11 @@ export class BlockDecoder {
       addressing = simple && this.#slots[decoded.form * VARIANTS + wanted] !== 0
         ? wanted
         : Addressing.GENERIC;
-      if (plan.offset) i32[(record + REC_IMM) >> 2] = decoded.dispHigh;
+      if (plan.offset) i32[(record + REC_IMM) >>> 2] = decoded.dispHigh;
     }
     if (plan.relative) {
       const to = offset + decoded.length + decoded.immediate;
-      i32[(record + REC_DISP) >> 2] = to;
+      i32[(record + REC_DISP) >>> 2] = to;
       addressing = Addressing.OUT_OF_PAGE;
       if (inPageJumps && to >= 0 && to < 4096 && form.opSize !== 2) {
         addressing = Addressing.IN_PAGE;
@@ -350,10 +350,10 @@ export class BlockDecoder {
     const variant = exclusive && form.lock ? EXCLUSIVE : addressing;
     const slot = this.#slots[decoded.form * VARIANTS + variant];
     if (slot === 0) throw new Error(`${form.id} has no handler for variant ${variant}`);
-    i32[(record + REC_SLOT) >> 2] = slot;
-    this.#u16[(record + REC_OFFSET) >> 1] = offset;
+    i32[(record + REC_SLOT) >>> 2] = slot;
+    this.#u16[(record + REC_OFFSET) >>> 1] = offset;
     u8[record + REC_LENGTH] = decoded.length;
-    this.#u16[(record + REC_BASE_SLOT) >> 1] = addressing;
+    this.#u16[(record + REC_BASE_SLOT) >>> 1] = addressing;
     return target;
   }
 
@@ -362,12 +362,12 @@ export class BlockDecoder {
     const dead = this.#dead.find(this.#blockForms, count);
     for (let i = 0; i < count; i++) {
       const record = records[i];
-      const addressing = this.#u16[(record + REC_BASE_SLOT) >> 1];
+      const addressing = this.#u16[(record + REC_BASE_SLOT) >>> 1];
       if (dead[i] !== 0) {
         const slot = this.#slots[this.#blockForms[i] * VARIANTS + DEAD_FLAGS + addressing];
-        if (slot !== 0) this.#i32[(record + REC_SLOT) >> 2] = slot;
+        if (slot !== 0) this.#i32[(record + REC_SLOT) >>> 2] = slot;
       }
-      this.#u16[(record + REC_BASE_SLOT) >> 1] = this.#i32[(record + REC_SLOT) >> 2];
+      this.#u16[(record + REC_BASE_SLOT) >>> 1] = this.#i32[(record + REC_SLOT) >>> 2];
     }
   }
 }

@@ -46,14 +46,14 @@ export class CodeCache {
     this.#start = Math.ceil((this.emptyMap + MAP_BYTES) / 64) * 64;
     this.#end = profiles ? profileArea(layout).arenaEnd : layout.code + layout.codeBytes;
     world.once(() => {
-      this.#i32.fill(this.#zeroChunk, this.emptyMap >> 2, (this.emptyMap >> 2) + GRANULES);
-      this.#i32[(this.emptyMap + MAP_MODE) >> 2] = -1;
+      this.#i32.fill(this.#zeroChunk, this.emptyMap >>> 2, (this.emptyMap >>> 2) + GRANULES);
+      this.#i32[(this.emptyMap + MAP_MODE) >>> 2] = -1;
       world.setWord(EngineWord.ARENA_NEXT, this.#start | 0);
     });
   }
 
   #info(frame: number, field: number): number {
-    return (this.#layout.frameInfo + frame * FRAME_INFO_BYTES + field) >> 2;
+    return (this.#layout.frameInfo + frame * FRAME_INFO_BYTES + field) >>> 2;
   }
 
   /** Bytes of the arena in use. */
@@ -79,8 +79,8 @@ export class CodeCache {
   /** The frame's map for a code mode, or 0. */
   map(frame: number, codeMode: number): number {
     let map = this.#i32[this.#info(frame, FRAME_CODE_MAP)] >>> 0;
-    while (map !== 0 && this.#i32[(map + MAP_MODE) >> 2] !== codeMode) {
-      map = this.#i32[(map + MAP_NEXT) >> 2] >>> 0;
+    while (map !== 0 && this.#i32[(map + MAP_MODE) >>> 2] !== codeMode) {
+      map = this.#i32[(map + MAP_NEXT) >>> 2] >>> 0;
     }
     return map;
   }
@@ -90,43 +90,43 @@ export class CodeCache {
     const known = this.map(frame, codeMode);
     if (known !== 0) return known;
     const map = this.take(MAP_BYTES);
-    const at = map >> 2;
+    const at = map >>> 2;
     this.#i32.fill(this.#zeroChunk, at, at + GRANULES);
-    this.#i32[at + (MAP_COVERED >> 2)] = 0;
-    this.#i32[at + (MAP_COVERED >> 2) + 1] = 0;
-    this.#i32[at + (MAP_MODE >> 2)] = codeMode;
-    this.#i32[at + (MAP_FRAME >> 2)] = frame;
+    this.#i32[at + (MAP_COVERED >>> 2)] = 0;
+    this.#i32[at + (MAP_COVERED >>> 2) + 1] = 0;
+    this.#i32[at + (MAP_MODE >>> 2)] = codeMode;
+    this.#i32[at + (MAP_FRAME >>> 2)] = frame;
     const head = this.#info(frame, FRAME_CODE_MAP);
-    this.#i32[at + (MAP_NEXT >> 2)] = this.#i32[head];
+    this.#i32[at + (MAP_NEXT >>> 2)] = this.#i32[head];
     Atomics.store(this.#i32, head, map | 0);
     return map;
   }
 
   /** The record that starts at an offset, or 0. */
   entry(map: number, offset: number): number {
-    const chunk = this.#i32[(map >> 2) + (offset >> GRANULE_SHIFT)] >>> 0;
-    return this.#i32[(chunk >> 2) + (offset & 63)] >>> 0;
+    const chunk = this.#i32[(map >>> 2) + (offset >> GRANULE_SHIFT)] >>> 0;
+    return this.#i32[(chunk >>> 2) + (offset & 63)] >>> 0;
   }
   /** Address of an offset's entry, made when it is missing. With the lock. */
   needEntry(map: number, offset: number): number {
-    const at = (map >> 2) + (offset >> GRANULE_SHIFT);
+    const at = (map >>> 2) + (offset >> GRANULE_SHIFT);
     let chunk = this.#i32[at] >>> 0;
     if (chunk === this.#zeroChunk) {
       chunk = this.take(CHUNK_BYTES);
-      this.#i32.fill(0, chunk >> 2, (chunk + CHUNK_BYTES) >> 2);
+      this.#i32.fill(0, chunk >>> 2, (chunk + CHUNK_BYTES) >>> 2);
       Atomics.store(this.#i32, at, chunk | 0);
     }
     return chunk + ((offset & 63) << 2);
   }
   setEntry(map: number, offset: number, record: number): void {
-    Atomics.store(this.#i32, this.needEntry(map, offset) >> 2, record | 0);
+    Atomics.store(this.#i32, this.needEntry(map, offset) >>> 2, record | 0);
   }
 
   /** Marks bytes as decoded. */
   cover(map: number, offset: number, length: number): void {
     const last = Math.min((offset + length - 1) >> GRANULE_SHIFT, GRANULES - 1);
     for (let granule = offset >> GRANULE_SHIFT; granule <= last; granule++) {
-      this.#i32[((map + MAP_COVERED) >> 2) + (granule >> 5)] |= 1 << (granule & 31);
+      this.#i32[((map + MAP_COVERED) >>> 2) + (granule >> 5)] |= 1 << (granule & 31);
     }
   }
 
@@ -161,7 +161,7 @@ export class CodeCache {
       const last = Math.min((offset + length - 1) >> GRANULE_SHIFT, GRANULES - 1);
       let covered = 0;
       for (let map = i32[this.#info(frame, FRAME_CODE_MAP)] >>> 0; map !== 0;) {
-        const mask = (map + MAP_COVERED) >> 2;
+        const mask = (map + MAP_COVERED) >>> 2;
         let hit = false;
         for (let granule = first; granule <= last; granule++) {
           const bit = 1 << (granule & 31);
@@ -171,12 +171,12 @@ export class CodeCache {
         }
         if (hit) {
           for (let granule = Math.max(0, first - GRANULES_BACK); granule <= last; granule++) {
-            const chunk = i32[(map >> 2) + granule] >>> 0;
-            if (chunk !== this.#zeroChunk) i32.fill(0, chunk >> 2, (chunk + CHUNK_BYTES) >> 2);
+            const chunk = i32[(map >>> 2) + granule] >>> 0;
+            if (chunk !== this.#zeroChunk) i32.fill(0, chunk >>> 2, (chunk + CHUNK_BYTES) >>> 2);
           }
         }
         covered |= i32[mask] | i32[mask + 1];
-        map = i32[(map + MAP_NEXT) >> 2] >>> 0;
+        map = i32[(map + MAP_NEXT) >>> 2] >>> 0;
       }
       if (covered === 0) Atomics.and(i32, flags, ~FrameFlag.HAS_CODE);
     });
@@ -206,7 +206,7 @@ export class CodeCache {
 
   /** Adds to a counter of a context. */
   count(ctx: number, counter: keyof typeof CTX, by = 1): void {
-    const at = (ctx + CTX[counter]) >> 2;
+    const at = (ctx + CTX[counter]) >>> 2;
     const low = (this.#i32[at] >>> 0) + by;
     this.#i32[at] = low | 0;
     if (low > 0xffffffff) this.#i32[at + 1]++;

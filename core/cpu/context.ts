@@ -259,17 +259,17 @@ export class ContextView {
   }
   /** An i32 field, or the low half of an i64 one. */
   get(ctx: number, field: ContextField): number {
-    return this.i32[(ctx + CTX[field]) >> 2];
+    return this.i32[(ctx + CTX[field]) >>> 2];
   }
   set(ctx: number, field: ContextField, value: number): void {
-    this.i32[(ctx + CTX[field]) >> 2] = value;
+    this.i32[(ctx + CTX[field]) >>> 2] = value;
   }
   /** The high half of an i64 field. */
   high(ctx: number, field: ContextField): number {
-    return this.i32[(ctx + CTX[field] + 4) >> 2];
+    return this.i32[(ctx + CTX[field] + 4) >>> 2];
   }
   set64(ctx: number, field: ContextField, low: number, high: number): void {
-    const at = (ctx + CTX[field]) >> 2;
+    const at = (ctx + CTX[field]) >>> 2;
     this.i32[at] = low;
     this.i32[at + 1] = high;
   }
@@ -282,7 +282,7 @@ export class ContextView {
   }
   /** A 64-bit field as a number; exact below 2^53. */
   number(ctx: number, field: ContextField, index = 0): number {
-    const at = (ctx + CTX[field] + index * 8) >> 2;
+    const at = (ctx + CTX[field] + index * 8) >>> 2;
     return (this.i32[at] >>> 0) + this.i32[at + 1] * 0x100000000;
   }
   reg(ctx: number, n: number): bigint {
@@ -303,8 +303,8 @@ export class ContextView {
     if ((result < 0n) !== ((aux & 1) !== 0)) flags |= Flag.SF;
     let parity = (Number(BigInt.asUintN(8, result)) ^ (aux >> 8)) & 0xff;
     parity ^= parity >> 4;
-    parity ^= parity >> 2;
-    parity ^= parity >> 1;
+    parity ^= parity >>> 2;
+    parity ^= parity >>> 1;
     if (!(parity & 1)) flags |= Flag.PF;
     return flags;
   }

@@ -126,8 +126,8 @@ export class Engine {
   run(ctx: number, budget: number): ExitReason {
     const i32 = this.#i32;
     const { world } = this;
-    const leftAt = (ctx + CTX.left) >> 2;
-    const eflagsAt = (ctx + CTX.eflags) >> 2;
+    const leftAt = (ctx + CTX.left) >>> 2;
+    const eflagsAt = (ctx + CTX.eflags) >>> 2;
     let left = budget;
     // After a load of SS the next instruction runs before anything else is looked at.
     let shadow = false;
@@ -171,14 +171,15 @@ export class Engine {
         continue;
       }
       if (reason === ExitReason.KICK) {
-        const bits = Atomics.exchange(i32, (ctx + CTX.kick) >> 2, 0) & ~KICK_ENGINE;
+        const bits = Atomics.exchange(i32, (ctx + CTX.kick) >>> 2, 0) & ~KICK_ENGINE;
         if (bits === 0) continue;
-        i32[(ctx + CTX.exitInfo) >> 2] = bits;
+        i32[(ctx + CTX.exitInfo) >>> 2] = bits;
       } else if (this.#segmentation && Segmentation.handles(reason)) {
         const outcome = this.#segmentation.handle(ctx, reason);
         if (outcome === Outcome.DONE) {
           if (trap) return this.#finish(ctx, ExitReason.TRAP_STEP, budget - left + 1);
-          shadow = reason === ExitReason.SEGLOAD && (i32[(ctx + CTX.exitInfo) >> 2] & 7) === SegmentNumber.ss;
+          shadow = reason === ExitReason.SEGLOAD &&
+            (i32[(ctx + CTX.exitInfo) >>> 2] & 7) === SegmentNumber.ss;
           left--;
           continue;
         }
@@ -190,9 +191,9 @@ export class Engine {
 
   #finish(ctx: number, reason: ExitReason, retired: number): ExitReason {
     const { cache } = this;
-    this.#i32[(ctx + CTX.exitReason) >> 2] = reason;
+    this.#i32[(ctx + CTX.exitReason) >>> 2] = reason;
     if (retired > 0) cache.count(ctx, "retired", retired);
-    if (reason < EXIT_COUNTERS) this.#i32[(ctx + CTX.exits + reason * 8) >> 2]++;
+    if (reason < EXIT_COUNTERS) this.#i32[(ctx + CTX.exits + reason * 8) >>> 2]++;
     return reason;
   }
 
@@ -203,9 +204,9 @@ export class Engine {
       const reason = this.#single(ctx, false);
       if (reason === Internal.STEPPED) return this.#finish(ctx, ExitReason.BUDGET, 1);
       if (reason === ExitReason.KICK) {
-        const bits = Atomics.exchange(this.#i32, (ctx + CTX.kick) >> 2, 0) & ~KICK_ENGINE;
+        const bits = Atomics.exchange(this.#i32, (ctx + CTX.kick) >>> 2, 0) & ~KICK_ENGINE;
         if (bits === 0) continue;
-        this.#i32[(ctx + CTX.exitInfo) >> 2] = bits;
+        this.#i32[(ctx + CTX.exitInfo) >>> 2] = bits;
       } else if (this.#segmentation && Segmentation.handles(reason)) {
         const outcome = this.#segmentation.handle(ctx, reason);
         if (outcome === Outcome.DONE) return this.#finish(ctx, ExitReason.BUDGET, 1);
@@ -228,7 +229,7 @@ export class Engine {
         if (reason === Internal.EXCLUSIVE) exclusive = true;
         else if (reason !== Internal.CODE_WRITE) return reason;
       }
-      if (!exclusive || this.#i32[(ctx + CTX.pending) >> 2] === Internal.CODE_WRITE) this.#dropWritten(ctx);
+      if (!exclusive || this.#i32[(ctx + CTX.pending) >>> 2] === Internal.CODE_WRITE) this.#dropWritten(ctx);
     }
   }
 
@@ -238,8 +239,8 @@ export class Engine {
     const record = ctx + STEP_RECORDS;
     const low = this.#linearLow(ctx);
     const offset = low & 0xfff;
-    const codeMode = i32[(ctx + CTX.codeMode) >> 2];
-    i32[(ctx + CTX.pending) >> 2] = 0;
+    const codeMode = i32[(ctx + CTX.codeMode) >>> 2];
+    i32[(ctx + CTX.pending) >>> 2] = 0;
     let length = this.#fetchPart(ctx, this.#bytes, 0);
     if (length < 0) return ExitReason.FAULT;
     if (!this.#decoder.single(record, this.#bytes, length, offset, codeMode, exclusive)) {
@@ -247,20 +248,20 @@ export class Engine {
       if (length < 0) return ExitReason.FAULT;
       this.#decoder.single(record, this.#bytes, length, offset, codeMode, exclusive);
     }
-    i32[(ctx + CTX.codePage) >> 2] = low & ~0xfff;
-    i32[(ctx + CTX.codePage + 4) >> 2] = this.#linearHigh(ctx);
+    i32[(ctx + CTX.codePage) >>> 2] = low & ~0xfff;
+    i32[(ctx + CTX.codePage + 4) >>> 2] = this.#linearHigh(ctx);
     world.enter(ctx);
     const reason = this.exports.enter(ctx, record, 0);
     world.leave(ctx);
-    return i32[(ctx + CTX.left) >> 2] === 0 ? Internal.STEPPED : reason;
+    return i32[(ctx + CTX.left) >>> 2] === 0 ? Internal.STEPPED : reason;
   }
 
   #linearLow(ctx: number): number {
-    return (this.#i32[(ctx + CTX.rip) >> 2] + this.#i32[(ctx + CTX.cs + SEGMENT_BASE) >> 2]) | 0;
+    return (this.#i32[(ctx + CTX.rip) >>> 2] + this.#i32[(ctx + CTX.cs + SEGMENT_BASE) >>> 2]) | 0;
   }
   /** CS has a base only outside 64-bit mode, where linear addresses have 32 bits. */
   #linearHigh(ctx: number): number {
-    return this.#i32[(ctx + CTX.mode) >> 2] === 64 ? this.#i32[(ctx + CTX.rip + 4) >> 2] : 0;
+    return this.#i32[(ctx + CTX.mode) >>> 2] === 64 ? this.#i32[(ctx + CTX.rip + 4) >>> 2] : 0;
   }
 
   /**
@@ -273,7 +274,7 @@ export class Engine {
     if (have > 0) {
       const next = (low >>> 0) + have;
       low = next | 0;
-      if (next > 0xffffffff && this.#i32[(ctx + CTX.mode) >> 2] === 64) high = (high + 1) | 0;
+      if (next > 0xffffffff && this.#i32[(ctx + CTX.mode) >>> 2] === 64) high = (high + 1) | 0;
     }
     const address = this.#fetchAddress(ctx, low, high);
     if (address < 0) return -1;
@@ -312,7 +313,7 @@ export class Engine {
     const i32 = this.#i32;
     const low = this.#linearLow(ctx);
     const high = this.#linearHigh(ctx);
-    const codeMode = i32[(ctx + CTX.codeMode) >> 2];
+    const codeMode = i32[(ctx + CTX.codeMode) >>> 2];
     const address = this.#fetchAddress(ctx, low, high);
     if (address < 0) return false;
     const frame = address >>> 12;
@@ -327,7 +328,7 @@ export class Engine {
         cache.claim(frame);
         const second = () => {
           const next = ((low & ~0xfff) >>> 0) + 4096;
-          const carried = next > 0xffffffff && i32[(ctx + CTX.mode) >> 2] === 64 ? 1 : 0;
+          const carried = next > 0xffffffff && i32[(ctx + CTX.mode) >>> 2] === 64 ? 1 : 0;
           const page = this.#fetchAddress(ctx, next | 0, (high + carried) | 0);
           return page;
         };
@@ -346,8 +347,8 @@ export class Engine {
         map = cache.map(frame, codeMode);
       }
       // The entry that translate has just filled may lead to the empty map.
-      const entry = i32[(ctx + CTX.tlb) >> 2] + ((low >>> 7) & ((TLB_ENTRIES - 1) << 5));
-      i32[(entry + 28) >> 2] = map | 0;
+      const entry = i32[(ctx + CTX.tlb) >>> 2] + ((low >>> 7) & ((TLB_ENTRIES - 1) << 5));
+      i32[(entry + 28) >>> 2] = map | 0;
       return true;
     });
   }
@@ -363,7 +364,7 @@ export class Engine {
   /** After emulating an instruction that exited: rip = nextRip, one more retired. */
   complete(ctx: number): void {
     const i32 = this.#i32;
-    const [rip, next] = [(ctx + CTX.rip) >> 2, (ctx + CTX.nextRip) >> 2];
+    const [rip, next] = [(ctx + CTX.rip) >>> 2, (ctx + CTX.nextRip) >>> 2];
     i32[rip] = i32[next];
     i32[rip + 1] = i32[next + 1];
     this.cache.count(ctx, "retired");
@@ -435,7 +436,10 @@ export class Engine {
   }
 
   #frameFlags(frame: number): number {
-    return Atomics.load(this.#i32, (this.layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >> 2);
+    return Atomics.load(
+      this.#i32,
+      (this.layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >>> 2,
+    );
   }
 
   /** Before a frame loses its writable type: no TLB of the domain can write to it any more when this returns. */

@@ -314,8 +314,8 @@ export class LazyFlags implements Flags {
   }
 
   condition(code: number): I32 {
-    const direct = this.#direct(code >> 1);
-    const value = direct ?? this.#stored(code >> 1);
+    const direct = this.#direct(code >>> 1);
+    const value = direct ?? this.#stored(code >>> 1);
     return code & 1 ? i32.eqz(value) : value;
   }
 

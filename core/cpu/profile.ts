@@ -52,22 +52,22 @@ export function hotBlocks(buffer: ArrayBufferLike, layout: DomainLayout, count: 
   const u8 = new Uint8Array(buffer);
   const { counters, snapshots } = profileArea(layout);
   const kept = new Map<number, number>();
-  const n = i32[snapshots >> 2];
+  const n = i32[snapshots >>> 2];
   for (let i = 1; i <= n; i++) {
     const at = snapshots + i * SNAPSHOT_BYTES;
-    kept.set(i32[at >> 2] >>> 0, at + SNAPSHOT_HEAD);
+    kept.set(i32[at >>> 2] >>> 0, at + SNAPSHOT_HEAD);
   }
   const found: HotBlock[] = [];
   for (let frame = 0; frame < layout.totalFrames; frame++) {
-    const head = (layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CODE_MAP) >> 2;
-    for (let map = i32[head] >>> 0; map !== 0; map = i32[(map + MAP_NEXT) >> 2] >>> 0) {
-      const codeMode = i32[(map + MAP_MODE) >> 2];
+    const head = (layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CODE_MAP) >>> 2;
+    for (let map = i32[head] >>> 0; map !== 0; map = i32[(map + MAP_NEXT) >>> 2] >>> 0) {
+      const codeMode = i32[(map + MAP_MODE) >>> 2];
       for (let granule = 0; granule < 64; granule++) {
-        const chunk = i32[(map >> 2) + granule] >>> 0;
-        for (let i = 0; i < CHUNK_BYTES >> 2; i++) {
-          const record = i32[(chunk >> 2) + i] >>> 0;
+        const chunk = i32[(map >>> 2) + granule] >>> 0;
+        for (let i = 0; i < CHUNK_BYTES >>> 2; i++) {
+          const record = i32[(chunk >>> 2) + i] >>> 0;
           if (record === 0) continue;
-          const entries = i32[(counters + ((record - layout.code) >>> 3)) >> 2] >>> 0;
+          const entries = i32[(counters + ((record - layout.code) >>> 3)) >>> 2] >>> 0;
           const [offset, length, snapshot] = [
             granule * 64 + i,
             u8[record + REC_BACK],

@@ -5,8 +5,8 @@ import type { DomainLayout } from "./layout.ts";
 import { EngineWord, type World } from "./world.ts";
 
 const SPACE_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
-const ENTRY_WORDS = TLB_ENTRY_BYTES >> 2;
-const ADDEND_WORD = TLB_ADDEND >> 2;
+const ENTRY_WORDS = TLB_ENTRY_BYTES >>> 2;
+const ADDEND_WORD = TLB_ADDEND >>> 2;
 /** Words of a space's record in the context: root low, root high | key << 16, time of last use, STALE when last flushed. */
 const ROOT = 0, KEY = 1, USED = 2, SEEN = 3;
 const FREE = -1;
@@ -28,11 +28,11 @@ export class Spaces {
     return this.#layout.tlbs + (vcpu * TLB_SPACES + space) * SPACE_BYTES;
   }
   #record(ctx: number, space: number): number {
-    return (ctx + CTX.spaces + space * 16) >> 2;
+    return (ctx + CTX.spaces + space * 16) >>> 2;
   }
   #clear(ctx: number, space: number): void {
-    const at = this.#tlb(ctx, space) >> 2;
-    this.#i32.fill(-1, at, at + (SPACE_BYTES >> 2));
+    const at = this.#tlb(ctx, space) >>> 2;
+    this.#i32.fill(-1, at, at + (SPACE_BYTES >>> 2));
     this.#i32[this.#record(ctx, space) + SEEN] = this.#world.word(EngineWord.STALE);
   }
 
@@ -43,8 +43,8 @@ export class Spaces {
       this.#i32[this.#record(ctx, space) + KEY] = FREE;
       this.#i32[this.#record(ctx, space) + USED] = 0;
     }
-    this.#i32[(ctx + CTX.space) >> 2] = 0;
-    this.#i32[(ctx + CTX.tlb) >> 2] = this.#tlb(ctx, 0);
+    this.#i32[(ctx + CTX.space) >>> 2] = 0;
+    this.#i32[(ctx + CTX.tlb) >>> 2] = this.#tlb(ctx, 0);
   }
 
   /** Makes the space of (root frame, key) current; an empty one when there was none. */
@@ -75,35 +75,35 @@ export class Spaces {
       i32[at + KEY] = word;
     } else if (i32[at + SEEN] !== this.#world.word(EngineWord.STALE)) this.#clear(ctx, space);
     i32[at + USED] = ++this.#clock;
-    i32[(ctx + CTX.space) >> 2] = space;
-    i32[(ctx + CTX.tlb) >> 2] = this.#tlb(ctx, space);
-    i32[(ctx + CTX.rootMfn) >> 2] = low;
-    i32[(ctx + CTX.rootMfn + 4) >> 2] = root / 0x100000000;
+    i32[(ctx + CTX.space) >>> 2] = space;
+    i32[(ctx + CTX.tlb) >>> 2] = this.#tlb(ctx, space);
+    i32[(ctx + CTX.rootMfn) >>> 2] = low;
+    i32[(ctx + CTX.rootMfn + 4) >>> 2] = root / 0x100000000;
   }
 
   /** Empties the current space if staleAll came since. */
   refresh(ctx: number): void {
-    const space = this.#i32[(ctx + CTX.space) >> 2];
+    const space = this.#i32[(ctx + CTX.space) >>> 2];
     if (this.#i32[this.#record(ctx, space) + SEEN] !== this.#world.word(EngineWord.STALE)) {
       this.#clear(ctx, space);
     }
   }
 
   flushAll(ctx: number): void {
-    const current = this.#i32[(ctx + CTX.space) >> 2];
+    const current = this.#i32[(ctx + CTX.space) >>> 2];
     for (let space = 0; space < TLB_SPACES; space++) {
       if (space === current) this.#clear(ctx, space);
       else this.#i32[this.#record(ctx, space) + KEY] = FREE;
     }
-    this.#i32[(ctx + CTX.largePages) >> 2] = 0;
+    this.#i32[(ctx + CTX.largePages) >>> 2] = 0;
   }
 
   flushPage(ctx: number, low: number): void {
     // A large page lies in many entries, which are not told apart.
-    if (this.#i32[(ctx + CTX.largePages) >> 2] !== 0) return this.flushAll(ctx);
+    if (this.#i32[(ctx + CTX.largePages) >>> 2] !== 0) return this.flushAll(ctx);
     const index = (low >>> 12) & (TLB_ENTRIES - 1);
     for (let space = 0; space < TLB_SPACES; space++) {
-      const at = (this.#tlb(ctx, space) + index * TLB_ENTRY_BYTES) >> 2;
+      const at = (this.#tlb(ctx, space) + index * TLB_ENTRY_BYTES) >>> 2;
       this.#i32.fill(-1, at, at + 6);
     }
   }
@@ -113,8 +113,8 @@ export class Spaces {
     const i32 = this.#i32;
     const { tlbs, vcpus } = this.#layout;
     const address = (frame << 12) | 0;
-    const end = (tlbs + vcpus * TLB_SPACES * SPACE_BYTES) >> 2;
-    for (let at = tlbs >> 2; at < end; at += ENTRY_WORDS) {
+    const end = (tlbs + vcpus * TLB_SPACES * SPACE_BYTES) >>> 2;
+    for (let at = tlbs >>> 2; at < end; at += ENTRY_WORDS) {
       // The read tag's low word; the write tag lies two words on, and every entry with a write tag has the same read tag
       // (unless SMAP withholds it).
       const addend = i32[at + ADDEND_WORD];
@@ -126,7 +126,7 @@ export class Spaces {
       if (i32[at] !== -1 && ((i32[at] + addend) | 0) === address) i32[at] = i32[at + 1] = -1;
       if (i32[at + 4] !== -1 && ((i32[at + 4] + addend) | 0) === address) i32[at + 4] = i32[at + 5] = -1;
     }
-    const flags = (this.#layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >> 2;
+    const flags = (this.#layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >>> 2;
     Atomics.and(
       i32,
       flags,
@@ -137,7 +137,7 @@ export class Spaces {
   /** With every vCPU stopped: no execute tag stays in any TLB of the domain. */
   dropExecuteTags(): void {
     const { tlbs, vcpus } = this.#layout;
-    const end = (tlbs + vcpus * TLB_SPACES * SPACE_BYTES) >> 2;
-    for (let at = (tlbs >> 2) + 4; at < end; at += ENTRY_WORDS) this.#i32[at] = this.#i32[at + 1] = -1;
+    const end = (tlbs + vcpus * TLB_SPACES * SPACE_BYTES) >>> 2;
+    for (let at = (tlbs >>> 2) + 4; at < end; at += ENTRY_WORDS) this.#i32[at] = this.#i32[at + 1] = -1;
   }
 }

@@ -33,7 +33,7 @@ export class World {
 
   constructor(buffer: ArrayBufferLike, layout: DomainLayout) {
     this.#i32 = new Int32Array(buffer);
-    this.#words = layout.engine >> 2;
+    this.#words = layout.engine >>> 2;
     this.#layout = layout;
   }
 
@@ -80,10 +80,10 @@ export class World {
       try {
         for (let vcpu = 0; vcpu < this.#layout.vcpus; vcpu++) {
           const ctx = this.#layout.contexts + vcpu * CONTEXT_BYTES;
-          const epoch = (ctx + CTX.epoch) >> 2;
+          const epoch = (ctx + CTX.epoch) >>> 2;
           const seen = Atomics.load(this.#i32, epoch);
           if ((seen & 1) === 0) continue;
-          Atomics.or(this.#i32, (ctx + CTX.kick) >> 2, KICK_ENGINE);
+          Atomics.or(this.#i32, (ctx + CTX.kick) >>> 2, KICK_ENGINE);
           while (Atomics.load(this.#i32, epoch) === seen);
         }
         return action();
@@ -98,7 +98,7 @@ export class World {
 
   /** Before wasm runs a context's code. */
   enter(ctx: number): void {
-    const epoch = (ctx + CTX.epoch) >> 2;
+    const epoch = (ctx + CTX.epoch) >>> 2;
     const stop = this.#words + EngineWord.STOP;
     for (;;) {
       Atomics.add(this.#i32, epoch, 1);
@@ -108,6 +108,6 @@ export class World {
     }
   }
   leave(ctx: number): void {
-    Atomics.add(this.#i32, (ctx + CTX.epoch) >> 2, 1);
+    Atomics.add(this.#i32, (ctx + CTX.epoch) >>> 2, 1);
   }
 }

@@ -98,7 +98,7 @@ Deno.test("dropWriteTags and staleAll take effect on a vCPU that is running", as
   m.put(1, 0, [0xff, 0x03, 0xeb, 0xfc]);
   m.view.setBig(other, "rip", CODE);
   m.view.setReg(other, 3, DATA);
-  const word = (3 * 4096) >> 2;
+  const word = (3 * 4096) >>> 2;
   const worker = start(m, other, 1 << 30);
   while (Atomics.load(m.view.i32, word) < 1000) await new Promise((done) => setTimeout(done, 1));
   // The page becomes read-only: after staleAll nothing is written any more, and the vCPU has faulted.

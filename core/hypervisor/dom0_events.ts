@@ -6,7 +6,7 @@ const DOMID_WORDS = 1024;
 
 export class Dom0Events {
   readonly #handlers = new Map<number, Map<number, () => void>>();
-  readonly #word = (MACHINE.header + MachineHeader.offsets.dom0Wake) >> 2;
+  readonly #word = (MACHINE.header + MachineHeader.offsets.dom0Wake) >>> 2;
   #stopping = false;
   readonly #loop: Promise<void>;
   /** Atomics.waitAsync does not keep the event loop alive; a host does until it is stopped. */
@@ -44,7 +44,7 @@ export class Dom0Events {
   /** Calls the handlers of all channels that are pending now. */
   serve(): void {
     const { i32 } = this.machine.views;
-    const base = MACHINE.dom0Pending >> 2;
+    const base = MACHINE.dom0Pending >>> 2;
     for (let word = 0; word < DOMID_WORDS; word++) {
       if (i32[base + word] === 0) continue;
       for (let bits = Atomics.exchange(i32, base + word, 0); bits !== 0; bits &= bits - 1) {
@@ -57,7 +57,7 @@ export class Dom0Events {
     const domain = this.machine.attached(domid);
     if (domain === undefined) return;
     const { i32 } = domain.views;
-    const base = (domain.header.base + DomainHeader.offsets.dom0Pending) >> 2;
+    const base = (domain.header.base + DomainHeader.offsets.dom0Pending) >>> 2;
     const handlers = this.#handlers.get(domid);
     for (let word = 0; word < EVTCHN_PORTS / 32; word++) {
       if (i32[base + word] === 0) continue;

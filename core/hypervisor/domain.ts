@@ -38,7 +38,7 @@ export class Domain {
     this.context = new ContextView(share.memory.buffer);
     const header = share.layout.reserve.domain;
     this.header = DomainHeader.view(this.views, header);
-    this.lock = new Lock(this.views.i32, (header + DomainHeader.offsets.lock) >> 2, `domain ${this.domid}`);
+    this.lock = new Lock(this.views.i32, (header + DomainHeader.offsets.lock) >>> 2, `domain ${this.domid}`);
     this.vcpus = Array.from({ length: share.layout.vcpus }, (_, id) => new Vcpu(this, id));
   }
 

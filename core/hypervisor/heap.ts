@@ -51,7 +51,7 @@ export class SharedHeap {
     const index = words[base + slot];
     const key = this.key(index);
     while (slot > 0) {
-      const parent = (slot - 1) >> 1;
+      const parent = (slot - 1) >>> 1;
       if (this.key(words[base + parent]) <= key) break;
       this.#put(words[base + parent], slot);
       slot = parent;

@@ -155,7 +155,7 @@ export class HostDomain implements AsyncDisposable {
   }
 
   get #pauseWord(): number {
-    return (this.domain.header.base + DomainHeader.offsets.pauseCount) >> 2;
+    return (this.domain.header.base + DomainHeader.offsets.pauseCount) >>> 2;
   }
 
   /** Ends the domain whatever it does, and gives its memory back to the host. Resolves when that is done; may be called again. */

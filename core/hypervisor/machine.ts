@@ -53,7 +53,7 @@ export class Machine {
       (_, index) => PcpuState.view(this.views, MACHINE.pcpus + index * PcpuState.size),
     );
     const word = (name: "machineLock" | "schedulerLock") =>
-      new Lock(this.views.i32, (MACHINE.header + MachineHeader.offsets[name]) >> 2, name);
+      new Lock(this.views.i32, (MACHINE.header + MachineHeader.offsets[name]) >>> 2, name);
     this.lock = word("machineLock");
     this.clock = new Clock(this.views, options.clockOffset);
     this.scheduler = new Scheduler(this, word("schedulerLock"));
@@ -108,22 +108,22 @@ export class Machine {
 
   /** Tells Domain-0 (the main thread) that its end of the channel `port` of `domid` is pending. `port` is the guest's. */
   notifyDom0(domain: Domain, port: number): void {
-    const pending = (domain.header.base + DomainHeader.offsets.dom0Pending) >> 2;
+    const pending = (domain.header.base + DomainHeader.offsets.dom0Pending) >>> 2;
     Atomics.or(domain.views.i32, pending + (port >> 5), 1 << (port & 31));
     const words = this.views.i32;
-    Atomics.or(words, (MACHINE.dom0Pending >> 2) + (domain.domid >> 5), 1 << (domain.domid & 31));
+    Atomics.or(words, (MACHINE.dom0Pending >>> 2) + (domain.domid >> 5), 1 << (domain.domid & 31));
     this.wakeDom0();
   }
 
   wakeDom0(): void {
-    const index = (MACHINE.header + MachineHeader.offsets.dom0Wake) >> 2;
+    const index = (MACHINE.header + MachineHeader.offsets.dom0Wake) >>> 2;
     Atomics.add(this.views.i32, index, 1);
     Atomics.notify(this.views.i32, index);
   }
 
   /** Wakes a pCPU that sleeps. */
   wakePcpu(index: number): void {
-    const word = (this.pcpus[index].base + PcpuState.offsets.wake) >> 2;
+    const word = (this.pcpus[index].base + PcpuState.offsets.wake) >>> 2;
     Atomics.add(this.views.i32, word, 1);
     Atomics.notify(this.views.i32, word);
   }

@@ -32,8 +32,8 @@ export class Pcpu {
   ) {
     const base = machine.pcpus[machine.pcpu].base;
     this.#words = machine.views.i32;
-    this.#wake = (base + PcpuState.offsets.wake) >> 2;
-    this.#mail = (base + PcpuState.offsets.mail) >> 2;
+    this.#wake = (base + PcpuState.offsets.wake) >>> 2;
+    this.#mail = (base + PcpuState.offsets.mail) >>> 2;
   }
 
   /** Until the machine stops. */
@@ -167,7 +167,7 @@ export class Pcpu {
     const held = locks.length === 0 ? "" : ` holding ${locks.join(", ")}`;
     const text = error instanceof Error ? error.stack ?? error.message : String(error);
     // The engine may have been left in the middle of its work: the domain's other vCPUs wait for an even epoch.
-    const epoch = (vcpu.ctx + CTX.epoch) >> 2;
+    const epoch = (vcpu.ctx + CTX.epoch) >>> 2;
     if (Atomics.load(vcpu.domain.views.i32, epoch) & 1) Atomics.add(vcpu.domain.views.i32, epoch, 1);
     vcpu.domain.dropEngine();
     crashDomain(vcpu, `Xenolith: internal error${held}: ${text}`);

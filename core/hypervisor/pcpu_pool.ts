@@ -79,7 +79,7 @@ export class PcpuPool {
   }
 
   #mailWord(pcpu: number): number {
-    return (this.machine.pcpus[pcpu].base + PcpuState.offsets.mail) >> 2;
+    return (this.machine.pcpus[pcpu].base + PcpuState.offsets.mail) >>> 2;
   }
 
   /** Sends an order to all pCPUs. */

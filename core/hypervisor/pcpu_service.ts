@@ -30,7 +30,7 @@ export function runPcpu(start: PcpuStart, service: PcpuService): void {
     makeEngine: (domain) => service.makeEngine(start, domain),
     report: (report) => port.postMessage(report),
   });
-  const mail = (MACHINE.pcpus + pcpu * PcpuState.size + PcpuState.offsets.mail) >> 2;
+  const mail = (MACHINE.pcpus + pcpu * PcpuState.size + PcpuState.offsets.mail) >>> 2;
   const detached: { domid: number; collect: boolean }[] = [];
   const garbage = new Collector(ENGINES_LEFT_BEHIND);
   // Orders come in while a vCPU runs too (a hypercall names a domain not yet known here): only those to attach are carried out at once.

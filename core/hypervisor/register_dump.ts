@@ -48,7 +48,7 @@ export function peekAddress(vcpu: Vcpu, linear: bigint): number {
     if (frame < 0) return -1;
     const shift = BigInt(12 + 9 * level);
     const entry = frame * 4096 + Number((linear >> shift) & 511n) * 8;
-    const lo = views.u32[entry >> 2], hi = views.u32[(entry >> 2) + 1];
+    const lo = views.u32[entry >>> 2], hi = views.u32[(entry >>> 2) + 1];
     if ((lo & 1) === 0) return -1;
     mfn = (hi & 0xfffff) * 2 ** 20 + (lo >>> 12);
     if (level > 0 && level < 3 && (lo & 0x80) !== 0) {
@@ -97,7 +97,7 @@ export function registerDump(vcpu: Vcpu): string {
   const { context, views } = domain;
   const register = (name: string) => context.reg(ctx, NUMBER[name]);
   const selector = (name: "cs" | "ds" | "es" | "fs" | "gs" | "ss") =>
-    hex(context.i32[(ctx + CTX[name] + SEGMENT_SELECTOR) >> 2] & 0xffff, 4);
+    hex(context.i32[(ctx + CTX[name] + SEGMENT_SELECTOR) >>> 2] & 0xffff, 4);
   const base = (name: "fs" | "gs") => context.data.getBigUint64(ctx + CTX[name] + 16, true);
   const cell = (name: string) => `${`${name}:`.padEnd(4)} ${hex(register(name))}`;
   const rip = context.big(ctx, "rip");

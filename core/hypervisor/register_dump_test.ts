@@ -59,10 +59,10 @@ Deno.test("a register dump is what Xen prints", () => {
   context.setReg(ctx, 4, 0x400fe8n);
   context.set64(ctx, "rip", 0x400002, 0);
   context.setFlags(ctx, 0x246);
-  context.i32[(ctx + CTX.cs + SEGMENT_SELECTOR) >> 2] = 0xe033;
-  context.i32[(ctx + CTX.ss + SEGMENT_SELECTOR) >> 2] = 0xe02b;
+  context.i32[(ctx + CTX.cs + SEGMENT_SELECTOR) >>> 2] = 0xe033;
+  context.i32[(ctx + CTX.ss + SEGMENT_SELECTOR) >>> 2] = 0xe02b;
   views.u8.set([0x90, 0x90, 0x0f, 0x0b], 4 * 4096);
-  views.u32[(4 * 4096 + 0xff0) >> 2] = 0xabcd;
+  views.u32[(4 * 4096 + 0xff0) >>> 2] = 0xabcd;
   assert.deepEqual(registerDump(vcpu).split("\n"), [
     "RIP:    e033:[<0000000000400002>]",
     "RFLAGS: 0000000000000246   EM: 0   CONTEXT: pv guest (d1v0)",

@@ -22,7 +22,7 @@ export type SchedEntry = View<typeof SchedVcpu.fields>;
 
 export class Scheduler {
   readonly #entries: SchedEntry[] = [];
-  readonly #queue = MACHINE.queue >> 2;
+  readonly #queue = MACHINE.queue >>> 2;
   readonly #words: Int32Array;
   readonly #timers: SharedHeap;
 
@@ -30,7 +30,7 @@ export class Scheduler {
     this.#words = machine.views.i32;
     this.#timers = new SharedHeap(
       machine.views.i32,
-      MACHINE.heap >> 2,
+      MACHINE.heap >>> 2,
       () => machine.header.heapLength,
       (length) => machine.header.heapLength = length,
       (index) => this.entry(index).deadline,

@@ -7,7 +7,7 @@ import type { Vcpu } from "./vcpu.ts";
 
 /** First one to shut the domain down. */
 function claim(domain: Domain, reason: number): boolean {
-  const word = (domain.header.base + DomainHeader.offsets.isShutdown) >> 2;
+  const word = (domain.header.base + DomainHeader.offsets.isShutdown) >>> 2;
   if (Atomics.compareExchange(domain.views.i32, word, 0, 1) !== 0) return false;
   domain.header.shutdownReason = reason;
   return true;

@@ -58,7 +58,7 @@ Deno.test("accessors read and write their own bytes only", () => {
   assert.deepEqual([outer.wordsLo(1), outer.wordsHi(1), outer.wordsLo(0)], [7, -8, 0]);
   const inner = Inner.view(views, outer.trapsBase(2));
   inner.cs = 0xe033;
-  assert.equal(views.u16[(256 + 24 + 32 + 2) >> 1], 0xe033);
+  assert.equal(views.u16[(256 + 24 + 32 + 2) >>> 1], 0xe033);
   assert.equal(outer.oneBase, 256 + 96);
   assert.equal(views.u8.slice(0, 256).some((byte) => byte !== 0), false);
 });

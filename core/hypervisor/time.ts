@@ -19,9 +19,9 @@ export function threadTimeNs(): number {
 export class Clock {
   readonly #words: Int32Array;
   readonly #doubles: Float64Array;
-  readonly #lock = (MACHINE.header + MachineHeader.offsets.clockLock) >> 2;
-  readonly #maximum = (MACHINE.header + MachineHeader.offsets.clockMaximum) >> 3;
-  readonly #epoch = (MACHINE.header + MachineHeader.offsets.wallClockEpoch) >> 3;
+  readonly #lock = (MACHINE.header + MachineHeader.offsets.clockLock) >>> 2;
+  readonly #maximum = (MACHINE.header + MachineHeader.offsets.clockMaximum) >>> 3;
+  readonly #epoch = (MACHINE.header + MachineHeader.offsets.wallClockEpoch) >>> 3;
 
   /** @param offset nanoseconds: system time = threadTimeNs() + offset */
   constructor(views: Views, readonly offset: number) {
@@ -72,15 +72,15 @@ const TIME = {
  */
 export function writeTimeInfo(views: Views, address: number, nowNs: number): void {
   const { i32, u8 } = views;
-  const word = address >> 2;
+  const word = address >>> 2;
   const lo = nowNs % 4294967296 | 0, hi = Math.floor(nowNs / 4294967296) | 0;
   const version = i32[word];
   Atomics.store(i32, word, (version | 1) + (version & 1 ? 2 : 0));
-  i32[(address + TIME.tscTimestamp) >> 2] = lo;
-  i32[(address + TIME.tscTimestamp + 4) >> 2] = hi;
-  i32[(address + TIME.systemTime) >> 2] = lo;
-  i32[(address + TIME.systemTime + 4) >> 2] = hi;
-  i32[(address + TIME.scale) >> 2] = 0x80000000 | 0;
+  i32[(address + TIME.tscTimestamp) >>> 2] = lo;
+  i32[(address + TIME.tscTimestamp + 4) >>> 2] = hi;
+  i32[(address + TIME.systemTime) >>> 2] = lo;
+  i32[(address + TIME.systemTime + 4) >>> 2] = hi;
+  i32[(address + TIME.scale) >>> 2] = 0x80000000 | 0;
   u8[address + TIME.shift] = 1;
   u8[address + TIME.flags] = XEN_PVCLOCK_TSC_STABLE_BIT;
   Atomics.store(i32, word, (Atomics.load(i32, word) + 1) & ~1);
@@ -98,7 +98,7 @@ export function updateWallClock(domain: Domain): void {
   const { views, header } = domain;
   const width = header.width === 32 ? 32 : 64;
   const at = (field: "wc_version" | "wc_sec" | "wc_nsec" | "wc_sec_hi") =>
-    (header.sharedInfo + shared_info.offset(field, width)) >> 2;
+    (header.sharedInfo + shared_info.offset(field, width)) >>> 2;
   const epoch = domain.machine.clock.wallClockEpoch + header.timeOffsetSeconds * SECOND;
   const seconds = Math.floor(epoch / SECOND);
   const { i32 } = views;

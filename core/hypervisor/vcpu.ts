@@ -47,7 +47,7 @@ export class Vcpu {
 
   /** Index of the context's kick word in `domain.views.i32`. */
   get kickIndex(): number {
-    return (this.ctx + CTX.kick) >> 2;
+    return (this.ctx + CTX.kick) >>> 2;
   }
 
   get isUp(): boolean {

@@ -20,11 +20,11 @@ const is32 = (domain: Domain) => domain.header.width === 32;
 
 /** Index in i32 of the word that holds a port's bit. */
 function pendingIndex(domain: Domain, port: number): number {
-  return (domain.header.sharedInfo + (is32(domain) ? PENDING_32 : PENDING) + (port >> 5) * 4) >> 2;
+  return (domain.header.sharedInfo + (is32(domain) ? PENDING_32 : PENDING) + (port >> 5) * 4) >>> 2;
 }
 
 function maskIndex(domain: Domain, port: number): number {
-  return (domain.header.sharedInfo + (is32(domain) ? MASK_32 : MASK) + (port >> 5) * 4) >> 2;
+  return (domain.header.sharedInfo + (is32(domain) ? MASK_32 : MASK) + (port >> 5) * 4) >>> 2;
 }
 
 const bit = (port: number) => 1 << (port & 31);
@@ -46,7 +46,7 @@ function selectWord(vcpu: Vcpu, port: number): boolean {
   const { domain, state } = vcpu;
   const number = is32(domain) ? port >> 5 : port >> 6;
   const address = state.vcpuInfo + (is32(domain) ? SELECTOR_32 : SELECTOR) + (number >> 5) * 4;
-  return (Atomics.or(domain.views.i32, address >> 2, bit(number)) & bit(number)) !== 0;
+  return (Atomics.or(domain.views.i32, address >>> 2, bit(number)) & bit(number)) !== 0;
 }
 
 /** vcpu_mark_events_pending: evtchn_upcall_pending, and wakes the vCPU when it was clear. */

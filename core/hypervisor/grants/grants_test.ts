@@ -40,7 +40,7 @@ function unmap(d: PvDomain, handle: number, frame = SPARE): number {
 
 /** Flags of a shared entry. */
 const flagsOf = (d: PvDomain, ref: number) =>
-  d.domain.views.u16[(d.domain.layout.reserve.grantFrames + ref * 8) >> 1];
+  d.domain.views.u16[(d.domain.layout.reserve.grantFrames + ref * 8) >>> 1];
 
 function twoDomains() {
   const pv = new PvMachine();

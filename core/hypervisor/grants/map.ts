@@ -171,7 +171,7 @@ function findEntry(
     table = types.ownFrame((host.hi >>> 0) * 0x100000 + (host.lo >>> 12));
   } else table = findL1(types, cx.vcpu.state.kernelCr3, host.lo, host.hi);
   if (table < 0 || !types.isInUse(table) || types.type(table) !== PageType.l1) return undefined;
-  const slot = flags & GNTMAP_contains_pte ? (host.lo & 0xfff) >> 3 : slotOf(1, host.lo, host.hi);
+  const slot = flags & GNTMAP_contains_pte ? (host.lo & 0xfff) >>> 3 : slotOf(1, host.lo, host.hi);
   return { table, slot };
 }
 

@@ -80,7 +80,7 @@ export class Call {
   /** hypercall_preempt_check: someone wants this vCPU to leave. */
   get shouldYield(): boolean {
     const { view, vcpu } = this.cx;
-    return Atomics.load(view.i32, (vcpu.ctx + CTX.kick) >> 2) !== 0;
+    return Atomics.load(view.i32, (vcpu.ctx + CTX.kick) >>> 2) !== 0;
   }
 }
 

@@ -54,7 +54,7 @@ export function updateDescriptor(call: Call): number {
     if (frame < 0) return -EINVAL;
     const isTable = types.type(frame) === PageType.seg_desc;
     if (types.getType(frame, isTable ? PageType.seg_desc : PageType.writable) !== 0) return -EINVAL;
-    types.writeEntry(frame, (addressLo & 0xfff) >> 3, checked[0] | 0, checked[1] | 0);
+    types.writeEntry(frame, (addressLo & 0xfff) >>> 3, checked[0] | 0, checked[1] | 0);
     types.putType(frame);
     return 0;
   });

@@ -109,7 +109,7 @@ function update(types: PageTypes, i: number, owner: number, flush: { tables: boo
     setM2p(types.domain, frame, lo, hi);
     return 0;
   }
-  const slot = (ptrLo & 0xff8) >> 3;
+  const slot = (ptrLo & 0xff8) >>> 3;
   if (!types.isInUse(frame)) {
     if (types.getType(frame, PageType.writable) !== 0) return -EINVAL;
     types.writeEntry(frame, slot, lo, hi);

@@ -63,7 +63,7 @@ export function writeDebugRegister(cx: HypercallContext, number: number, lo: num
     for (let i = 16; i < 32; i += 4) {
       if (((lo >>> i) & 3) !== DR_IO) continue;
       if (!(state.cr4Lo & CR4_DE)) return -EPERM;
-      ioEnable |= lo & (3 << ((i - 16) >> 1));
+      ioEnable |= lo & (3 << ((i - 16) >>> 1));
     }
   }
   state.dr7Emulated = ioEnable;
@@ -109,7 +109,7 @@ export function setSegmentBase(call: Call): number {
         state.gsBaseUserHi = hi;
         return 0;
       }
-      const index = which === SEGBASE_FS ? (ctx + CTX.fs + SEGMENT_BASE) >> 2 : gsBaseIndex(ctx);
+      const index = which === SEGBASE_FS ? (ctx + CTX.fs + SEGMENT_BASE) >>> 2 : gsBaseIndex(ctx);
       view.i32[index] = lo;
       view.i32[index + 1] = hi;
       return 0;
@@ -120,7 +120,7 @@ export function setSegmentBase(call: Call): number {
       const base = descriptorBase(cx, selector);
       // A selector that cannot be loaded leaves a null one, and no error: guests do not expect any.
       if (base === undefined) selector = 0;
-      view.i32[(ctx + CTX.gs + SEGMENT_SELECTOR) >> 2] = selector;
+      view.i32[(ctx + CTX.gs + SEGMENT_SELECTOR) >>> 2] = selector;
       state.gsBaseUserLo = base ?? 0;
       state.gsBaseUserHi = 0;
       return 0;

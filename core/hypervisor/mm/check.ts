@@ -217,12 +217,12 @@ function checkTlbs(domain: Domain, fault: Fault): void {
   for (let at = layout.tlbs; at < end; at += TLB_ENTRY_BYTES) {
     // Those of a vCPU that never ran have never been emptied.
     if (domain.vcpus[Math.floor((at - layout.tlbs) / spaceBytes)].state.initialised === 0) continue;
-    const addend = words[(at + TLB_ADDEND) >> 2];
+    const addend = words[(at + TLB_ADDEND) >>> 2];
     for (const [offset, what] of [[0, "read"], [8, "write"], [16, "execute"]] as const) {
-      const tag = words[(at + offset) >> 2];
-      if (tag === -1 && words[(at + offset + 4) >> 2] === -1) continue;
+      const tag = words[(at + offset) >>> 2];
+      if (tag === -1 && words[(at + offset + 4) >>> 2] === -1) continue;
       const frame = ((tag + addend) >>> 0) >>> 12;
-      const named = `a TLB's ${what} tag ${(words[(at + offset + 4) >> 2] >>> 0).toString(16)}:${
+      const named = `a TLB's ${what} tag ${(words[(at + offset + 4) >>> 2] >>> 0).toString(16)}:${
         (tag >>> 0).toString(16)
       } of frame ${frame}`;
       if (frame >= layout.totalFrames) {
@@ -234,7 +234,7 @@ function checkTlbs(domain: Domain, fault: Fault): void {
       if ((types.countInfo(frame) & REF_COUNT_MASK) === 0) fault(`${named}, which is nobody's`);
       const inUse = (info & TYPE_COUNT_MASK) !== 0 && typeOf(info) !== PageType.writable;
       if (what === "write" && inUse) fault(`${named}, ${describeType(info)}`);
-      const flags = words[(layout.frameInfo + frame * FRAME_INFO_BYTES + 12) >> 2];
+      const flags = words[(layout.frameInfo + frame * FRAME_INFO_BYTES + 12) >>> 2];
       if (what === "write" && !(flags & FrameFlag.WRITE_TAGGED)) {
         fault(`${named}, whose flags (${flags}) do not tell`);
       }

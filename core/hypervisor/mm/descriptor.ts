@@ -9,7 +9,7 @@ const CALL_GATE = 0xc << 8;
 
 /** guest_gate_selector_okay. */
 function isGateSelector(selector: number): boolean {
-  return (selector >> 3) < FIRST_RESERVED_GDT_ENTRY || selector === FLAT_KERNEL_CS || (selector & 4) !== 0;
+  return (selector >>> 3) < FIRST_RESERVED_GDT_ENTRY || selector === FLAT_KERNEL_CS || (selector & 4) !== 0;
 }
 
 /**

@@ -41,7 +41,7 @@ export class FakeEngine {
   run(ctx: number, budget: number): number {
     const { views, context } = this.domain;
     const { i32 } = views;
-    const kick = (ctx + CTX.kick) >> 2;
+    const kick = (ctx + CTX.kick) >>> 2;
     if (Atomics.exchange(i32, kick, 0) !== 0) return ExitReason.KICK;
     if (i32[Word.PROGRAM] !== Program.SPIN) {
       this.#retire(ctx, 1);
@@ -66,7 +66,7 @@ export class FakeEngine {
 }
 
 function pending(vcpu: Vcpu): number {
-  return (vcpu.state.base + VcpuState.offsets.eventCheck) >> 2;
+  return (vcpu.state.base + VcpuState.offsets.eventCheck) >>> 2;
 }
 
 function send(vcpu: Vcpu): void {

@@ -24,7 +24,7 @@ const words = new Int32Array(frame.buffer);
 
 /** Index of a general register's low half in the context view. */
 export function registerIndex(ctx: number, register: number): number {
-  return ((ctx + CTX.gpr) >> 2) + register * 2;
+  return ((ctx + CTX.gpr) >>> 2) + register * 2;
 }
 
 /** bits 13:12 of RFLAGS as the guest may see them (VMASST_TYPE_architectural_iopl). */

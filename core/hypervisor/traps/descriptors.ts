@@ -22,16 +22,16 @@ export interface Descriptor {
 
 /** Xen's entries from FIRST_RESERVED_GDT_ENTRY on that a guest can load: index -> [low, high]. */
 const XEN_SEGMENTS: ReadonlyMap<number, readonly [number, number]> = new Map([
-  /* 0xe023 ring 3 code, 32-bit */ [0xe020 >> 3, [0x0000ffff, 0x00cffb00]],
-  /* 0xe02b ring 3 data */ [0xe028 >> 3, [0x0000ffff, 0x00cff300]],
-  /* 0xe033 ring 3 code, 64-bit */ [0xe030 >> 3, [0x00000000, 0x00affb00]],
+  /* 0xe023 ring 3 code, 32-bit */ [0xe020 >>> 3, [0x0000ffff, 0x00cffb00]],
+  /* 0xe02b ring 3 data */ [0xe028 >>> 3, [0x0000ffff, 0x00cff300]],
+  /* 0xe033 ring 3 code, 64-bit */ [0xe030 >>> 3, [0x00000000, 0x00affb00]],
 ]);
-const RESERVED_FIRST = 0xe000 >> 3;
+const RESERVED_FIRST = 0xe000 >>> 3;
 const LDT_BIT = 4;
 
 /** The descriptor a selector names. Null selectors are the caller's to look for. */
 export function readDescriptor(cx: HypercallContext, selector: number): Descriptor | DescriptorFault {
-  return selector & LDT_BIT ? readLdt(cx, selector >> 3) : readGdt(cx, selector >> 3);
+  return selector & LDT_BIT ? readLdt(cx, selector >>> 3) : readGdt(cx, selector >>> 3);
 }
 
 const ACCESSED = 0x100;
@@ -39,9 +39,9 @@ const ACCESSED = 0x100;
 /** Sets the accessed bit of a descriptor in the guest's GDT or LDT. Xen's own have it set. */
 export function setDescriptorAccessed(cx: HypercallContext, selector: number): void {
   const { domain, vcpu } = cx;
-  const page = selector >> 12, entry = (selector >> 3) & 511;
+  const page = selector >> 12, entry = (selector >>> 3) & 511;
   const mfn = selector & LDT_BIT ? vcpu.state.ldtFrames(page) : vcpu.state.gdtFrames(page & 15);
-  if (mfn === 0 || (!(selector & LDT_BIT) && selector >> 3 >= RESERVED_FIRST)) return;
+  if (mfn === 0 || (!(selector & LDT_BIT) && selector >>> 3 >= RESERVED_FIRST)) return;
   const frame = mfn - domain.mfnBase;
   Atomics.or(domain.views.i32, frame * 1024 + entry * 2 + 1, ACCESSED);
   pageTypesOf(domain).written(frame, entry * 8, 8);

@@ -71,7 +71,7 @@ export function injectPageFault(cx: HypercallContext, errorCode: number, lo: num
 /** arch_set_cr2: where a PV guest reads it. */
 export function setCr2(cx: HypercallContext, lo: number, hi: number): void {
   const { vcpu, domain } = cx;
-  const index = (vcpu.state.vcpuInfo + CR2) >> 2;
+  const index = (vcpu.state.vcpuInfo + CR2) >>> 2;
   domain.views.i32[index] = lo;
   domain.views.i32[index + 1] = hi;
 }

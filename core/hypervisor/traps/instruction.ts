@@ -130,7 +130,7 @@ export function decodePrivileged(
     case 0x23: {
       if (at >= available) return undefined;
       const modrm = bytes[at];
-      const special = ((modrm >> 3) & 7) | (rex & 4 ? 8 : 0), general = (modrm & 7) | (rex & 1 ? 8 : 0);
+      const special = ((modrm >>> 3) & 7) | (rex & 4 ? 8 : 0), general = (modrm & 7) | (rex & 1 ? 8 : 0);
       const kinds = ["mov from cr", "mov from dr", "mov to cr", "mov to dr"] as const;
       return make(kinds[second & 3], { special, general }, 1);
     }

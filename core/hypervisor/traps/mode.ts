@@ -32,7 +32,7 @@ export function loadTables(cx: HypercallContext, mfn: number): void {
 
 /** Low and high half of the GS base in use. */
 export function gsBaseIndex(ctx: number): number {
-  return (ctx + CTX.gs + SEGMENT_BASE) >> 2;
+  return (ctx + CTX.gs + SEGMENT_BASE) >>> 2;
 }
 
 /** toggle_guest_mode: swaps GS bases and address spaces. */

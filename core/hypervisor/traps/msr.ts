@@ -85,7 +85,7 @@ export function readMsr(cx: HypercallContext, index: number): MsrValue | undefin
     case MSR.EFER:
       return { lo: EFER_VALUE, hi: 0 };
     case MSR.FS_BASE:
-      return pair((ctx + CTX.fs + SEGMENT_BASE) >> 2);
+      return pair((ctx + CTX.fs + SEGMENT_BASE) >>> 2);
     case MSR.GS_BASE:
       return pair(gsBaseIndex(ctx));
     case MSR.SHADOW_GS_BASE:
@@ -106,7 +106,7 @@ export function writeMsr(cx: HypercallContext, index: number, lo: number, hi: nu
     case MSR.FS_BASE:
     case MSR.GS_BASE: {
       if (!isCanonical(hi)) return false;
-      const at = index === MSR.FS_BASE ? (ctx + CTX.fs + SEGMENT_BASE) >> 2 : gsBaseIndex(ctx);
+      const at = index === MSR.FS_BASE ? (ctx + CTX.fs + SEGMENT_BASE) >>> 2 : gsBaseIndex(ctx);
       view.i32[at] = lo;
       view.i32[at + 1] = hi;
       return true;

@@ -20,7 +20,7 @@ export function mayUsePort(cx: HypercallContext, port: number, size: number): Po
   if (isIoplGood(cx)) return "yes";
   const { state } = cx.vcpu;
   if (port + size > state.ioBitmapPorts) return "no";
-  const low = (state.ioBitmapLo >>> 0) + (port >> 3);
+  const low = (state.ioBitmapLo >>> 0) + (port >>> 3);
   const lo = low | 0, hi = state.ioBitmapHi + (low >= 4294967296 ? 1 : 0);
   const bits = new Uint8Array(2);
   if (!inKernelSpace(cx, () => copyFrom(cx, lo, hi, bits))) return { fault: { lo, hi } };

@@ -235,7 +235,7 @@ function stringPortAccess(cx: HypercallContext, i: PrivilegedInstruction): Outco
   const segment = i.kind === "ins" ? "es" : names[i.segment < 0 ? 3 : i.segment];
   const isLong = view.get(ctx, "mode") === 64;
   const hasBase = !isLong || segment === "fs" || segment === "gs";
-  const baseIndex = (ctx + CTX[segment] + SEGMENT_BASE) >> 2;
+  const baseIndex = (ctx + CTX[segment] + SEGMENT_BASE) >>> 2;
   const mask = i.addressSize === 2 ? 0xffffn : i.addressSize === 4 ? 0xffffffffn : 0xffffffffffffffffn;
   const data = new Uint8Array(i.size);
   const register = (index: number) => view.data.getBigUint64(index * 4, true);

@@ -52,22 +52,22 @@ function put(cx: HypercallContext, name: SegmentName, selector: number, a: numbe
   const at = cx.vcpu.ctx + CTX[name];
   const words = cx.view.i32;
   const limit = (a & 0xffff) | (b & 0xf0000);
-  words[(at + SEGMENT_SELECTOR) >> 2] = selector;
-  words[(at + SEGMENT_ATTRIBUTES) >> 2] = (b >>> 8) & 0xf0ff | ACCESSED >> 8;
-  words[(at + SEGMENT_LIMIT) >> 2] = b & GRANULARITY ? (limit << 12) | 0xfff : limit;
-  words[(at + SEGMENT_BASE) >> 2] = (a >>> 16) | ((b & 0xff) << 16) | (b & 0xff000000);
-  words[(at + SEGMENT_BASE + 4) >> 2] = 0;
+  words[(at + SEGMENT_SELECTOR) >>> 2] = selector;
+  words[(at + SEGMENT_ATTRIBUTES) >>> 2] = (b >>> 8) & 0xf0ff | ACCESSED >> 8;
+  words[(at + SEGMENT_LIMIT) >>> 2] = b & GRANULARITY ? (limit << 12) | 0xfff : limit;
+  words[(at + SEGMENT_BASE) >>> 2] = (a >>> 16) | ((b & 0xff) << 16) | (b & 0xff000000);
+  words[(at + SEGMENT_BASE + 4) >>> 2] = 0;
 }
 
 /** A null selector: any use outside 64-bit mode faults. */
 function putNull(cx: HypercallContext, name: DataSegment, selector: number): void {
   const at = cx.vcpu.ctx + CTX[name];
   const words = cx.view.i32;
-  words[(at + SEGMENT_SELECTOR) >> 2] = selector;
-  words[(at + SEGMENT_ATTRIBUTES) >> 2] = Attribute.UNUSABLE;
-  words[(at + SEGMENT_LIMIT) >> 2] = 0;
-  words[(at + SEGMENT_BASE) >> 2] = 0;
-  words[(at + SEGMENT_BASE + 4) >> 2] = 0;
+  words[(at + SEGMENT_SELECTOR) >>> 2] = selector;
+  words[(at + SEGMENT_ATTRIBUTES) >>> 2] = Attribute.UNUSABLE;
+  words[(at + SEGMENT_LIMIT) >>> 2] = 0;
+  words[(at + SEGMENT_BASE) >>> 2] = 0;
+  words[(at + SEGMENT_BASE + 4) >>> 2] = 0;
 }
 
 /** MOV to a data segment register at CPL 3. */
@@ -158,12 +158,12 @@ const FLAT_CS = 0xe033, FLAT_SS = 0xe02b;
 export function enterKernelSegments(cx: HypercallContext): void {
   const words = cx.view.i32, { ctx } = cx.vcpu;
   if (
-    (words[(ctx + CTX.cs + SEGMENT_SELECTOR) >> 2] | 3) === FLAT_CS &&
-    (words[(ctx + CTX.ss + SEGMENT_SELECTOR) >> 2] | 3) === FLAT_SS
+    (words[(ctx + CTX.cs + SEGMENT_SELECTOR) >>> 2] | 3) === FLAT_CS &&
+    (words[(ctx + CTX.ss + SEGMENT_SELECTOR) >>> 2] | 3) === FLAT_SS
   ) return;
   loadFlatSegments(cx, FLAT_CS, FLAT_SS);
 }
 
 export function selectorOf(cx: HypercallContext, name: SegmentName): number {
-  return cx.view.i32[(cx.vcpu.ctx + CTX[name] + SEGMENT_SELECTOR) >> 2] & 0xffff;
+  return cx.view.i32[(cx.vcpu.ctx + CTX[name] + SEGMENT_SELECTOR) >>> 2] & 0xffff;
 }

@@ -17,15 +17,15 @@ export class TrapSlot {
   }
 
   get cs(): number {
-    return this.views.u16[(this.base + TrapEntry.offsets.cs) >> 1];
+    return this.views.u16[(this.base + TrapEntry.offsets.cs) >>> 1];
   }
 
   get lo(): number {
-    return this.views.i32[(this.base + TrapEntry.offsets.address) >> 2];
+    return this.views.i32[(this.base + TrapEntry.offsets.address) >>> 2];
   }
 
   get hi(): number {
-    return this.views.i32[(this.base + TrapEntry.offsets.address + 4) >> 2];
+    return this.views.i32[(this.base + TrapEntry.offsets.address + 4) >>> 2];
   }
 
   /** null_trap_bounce, inverted: a handler is registered. */
@@ -35,9 +35,9 @@ export class TrapSlot {
 
   set(flags: number, cs: number, lo: number, hi: number): void {
     this.views.u8[this.base + TrapEntry.offsets.flags] = flags;
-    this.views.u16[(this.base + TrapEntry.offsets.cs) >> 1] = cs;
-    this.views.i32[(this.base + TrapEntry.offsets.address) >> 2] = lo;
-    this.views.i32[(this.base + TrapEntry.offsets.address + 4) >> 2] = hi;
+    this.views.u16[(this.base + TrapEntry.offsets.cs) >>> 1] = cs;
+    this.views.i32[(this.base + TrapEntry.offsets.address) >>> 2] = lo;
+    this.views.i32[(this.base + TrapEntry.offsets.address + 4) >>> 2] = hi;
   }
 }
 

@@ -95,12 +95,12 @@ function stepRedirected(cx: HypercallContext, scratch: number, lo: number, hi: n
   const entry = view.get(ctx, "tlb") + indexOf(lo) * TLB_ENTRY_BYTES;
   const pageLo = lo & ~0xfff;
   for (const tag of [TLB_READ, TLB_WRITE]) {
-    words[(entry + tag) >> 2] = pageLo;
-    words[(entry + tag + 4) >> 2] = hi;
+    words[(entry + tag) >>> 2] = pageLo;
+    words[(entry + tag + 4) >>> 2] = hi;
   }
-  words[(entry + TLB_ADDEND) >> 2] = (scratch * 4096 - pageLo) | 0;
+  words[(entry + TLB_ADDEND) >>> 2] = (scratch * 4096 - pageLo) | 0;
   const reason = engine.step(ctx);
-  words.fill(-1, entry >> 2, (entry + TLB_ADDEND) >> 2);
+  words.fill(-1, entry >>> 2, (entry + TLB_ADDEND) >>> 2);
   return reason;
 }
 
