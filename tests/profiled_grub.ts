@@ -37,9 +37,16 @@ export interface ProfiledRun {
   replica(): Replica;
 }
 
-/** @param kernel GRUB's ELF file */
-export async function profileGrub(kernel: Uint8Array, blocks: number): Promise<ProfiledRun> {
-  const image = buildInterpreter({ profile: true });
+/**
+ * @param kernel GRUB's ELF file
+ * @param checkTlb compare every TLB hit with a walk: the run fails when the hypervisor has missed a flush
+ */
+export async function profileGrub(
+  kernel: Uint8Array,
+  blocks: number,
+  checkTlb = false,
+): Promise<ProfiledRun> {
+  const image = buildInterpreter({ profile: true, checkTlb });
   const { workerUrl, support } = xenParts();
   const parts = { workerUrl, support, image, makeEngine: makeXenEngine.bind(undefined, image) };
   const host = await Host.start({ pcpus: 1, parts });

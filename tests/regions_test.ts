@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { REC_BACK } from "../core/cpu/record.ts";
 import { exitName } from "../core/cpu/mod.ts";
+import type { HotBlock } from "../core/cpu/profile.ts";
 import { RegionTranslator } from "../core/cpu/region.ts";
+import { Decoded, Decoder, forms } from "../core/isa/mod.ts";
 import { guestTest } from "./guests.ts";
 import { profileGrub, type Replica } from "./profiled_grub.ts";
 
@@ -19,10 +21,23 @@ guestTest("the 20 hottest blocks of GRUB's run give the same state as regions", 
   assert.equal(run.hot.length, BLOCKS);
   const [a, b] = [run.replica(), run.replica()];
   const translator = new RegionTranslator(b.engine, run.image);
-  let compared = 0;
-  for (const block of run.hot) {
+  let translated = 0;
+  const leavesAtOnce = ({ frame, offset }: HotBlock) => {
+    const decoded = new Decoded();
+    new Decoder().decode(b.engine.view.u8, frame * 4096 + offset, 15, 64, 4, decoded);
+    return forms()[decoded.form].instruction.flow === "leave";
+  };
+  for (const found of run.hot) {
     translator.reset();
-    assert.equal(translator.translate([block]), 1, `block at ${block.frame.toString(16)}:${block.offset}`);
+    // Blocks run before may have written to the page: the code is decoded again then.
+    b.enter(found);
+    const block = { ...found, record: b.engine.decode(b.ctx) };
+    if (translator.translate([block]) === 0) {
+      // Only what leaves to the host at once is no matter for a translator.
+      assert.equal(leavesAtOnce(block), true, `block at ${block.frame.toString(16)}:${block.offset}`);
+      continue;
+    }
+    translated++;
     const length = b.engine.view.u8[block.record + REC_BACK];
     // As a slice that ends in the block, after it, and far behind.
     for (const budget of [length, length + 1, 100, 1000, 20_000]) {
@@ -30,15 +45,19 @@ guestTest("the 20 hottest blocks of GRUB's run give the same state as regions", 
       const reason = a.engine.run(a.ctx, budget);
       assert.equal(exitName(b.engine.run(b.ctx, budget)), exitName(reason));
       assert.deepEqual(state(b), state(a));
-      compared++;
     }
     translator.remove(block);
   }
-  assert.equal(compared, 5 * BLOCKS);
+  assert.ok(translated >= BLOCKS - 2, `${translated} translated`);
   // Guest frames.
   const bytes = run.layout.frames * 4096;
   const [ours, theirs] = [a, b].map(({ memory }) => new BigUint64Array(memory.buffer, 0, bytes / 8));
   for (let i = 0; i < ours.length; i++) {
     if (ours[i] !== theirs[i]) assert.fail(`memory differs at ${(i * 8).toString(16)}`);
   }
+});
+
+guestTest("GRUB runs with every TLB hit compared with a page walk", ["grub"], async ([file]) => {
+  const run = await profileGrub(await Deno.readFile(file), 1, true);
+  assert.ok(run.instructions > 10_000_000);
 });

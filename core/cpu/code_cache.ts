@@ -205,8 +205,8 @@ export class CodeCache {
   }
 
   /** Adds to a counter of a context. */
-  count(ctx: number, counter: keyof typeof CTX, by = 1): void {
-    const at = (ctx + CTX[counter]) >>> 2;
+  count(ctx: number, counter: keyof typeof CTX, by = 1, index = 0): void {
+    const at = (ctx + CTX[counter] + index * 8) >>> 2;
     const low = (this.#i32[at] >>> 0) + by;
     this.#i32[at] = low | 0;
     if (low > 0xffffffff) this.#i32[at + 1]++;

@@ -193,7 +193,7 @@ export class Engine {
     const { cache } = this;
     this.#i32[(ctx + CTX.exitReason) >>> 2] = reason;
     if (retired > 0) cache.count(ctx, "retired", retired);
-    if (reason < EXIT_COUNTERS) this.#i32[(ctx + CTX.exits + reason * 8) >>> 2]++;
+    if (reason < EXIT_COUNTERS) cache.count(ctx, "exits", 1, reason);
     return reason;
   }
 

@@ -316,3 +316,34 @@ Deno.test("32-bit code: flat and with a segment base and limit", () => {
   assert.equal(m.run(), ExitReason.FAULT);
   assert.deepEqual([m.fault.vector, m.fault.errorCode], [Vector.GP, 0]);
 });
+
+Deno.test("a domain with more than 2 GiB", () => {
+  const high = 540_000;
+  const m = new TestMachine({ frames: 560_000 });
+  m.map(CODE, high);
+  m.map(CODE + 0x1000n, high + 1);
+  m.map(DATA, high + 2);
+  m.map(DATA + 0x1000n, 3);
+  // call +0x1000-5; mov [rbx+0xffe],eax; inc byte [rip]; int3, whose byte that is no more
+  m.put(high, 0, [
+    ...[0xe8, 0xfb, 0x0f, 0, 0],
+    ...[0x89, 0x83, 0xfe, 0x0f, 0, 0],
+    ...[0xfe, 0x0d, 0, 0, 0, 0],
+    ...[0xcd, 0xcc],
+  ]);
+  m.put(high + 1, 0, [0x8b, 0x43, 0x10, 0xf0, 0xff, 0x43, 0x11, 0xc3]);
+  m.put(high + 2, 0x10, [1, 2, 3, 4]);
+  m.setReg(3, DATA);
+  m.setReg(4, DATA + 0x800n);
+  m.rip = CODE;
+  assert.equal(exitName(m.run()), "INT3");
+  assert.equal(m.reg(0), 0x04030201n);
+  assert.deepEqual([...m.bytes(high + 2, 0xffe, 2), ...m.bytes(3, 0, 2)], [1, 2, 3, 4]);
+  assert.deepEqual([...m.bytes(high + 2, 0x10, 4)], [1, 3, 3, 4]);
+  m.engine.dropFrame(high + 2);
+  m.engine.staleAll();
+  m.unmap(DATA);
+  m.engine.flushAll(m.ctx);
+  m.rip = CODE;
+  assert.equal(m.run(), ExitReason.FAULT);
+});

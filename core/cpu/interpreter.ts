@@ -1,6 +1,7 @@
 /** Generates the interpreter: one wasm module with a handler for every form and way of addressing. */
 import { defineFloatHelpers } from "../isa/softfloat/mod.ts";
 import { defineIntegerHelpers } from "../isa/arithmetic.ts";
+import { defineFloat80Helpers } from "../isa/float80/mod.ts";
 import { defineVectorHelpers } from "../isa/vector_helpers.ts";
 import { type Form, forms, type HelperName, helpers } from "../isa/mod.ts";
 import type { FuncRef } from "../wasm/mod.ts";
@@ -76,8 +77,10 @@ export function emitHelpers(runtime: Runtime): Helpers {
     const { params, result } = helpers[name];
     imports[name] = m.importFunc("helpers", name, params, [result]) as unknown as FuncRef;
   }
+  const integer = defineIntegerHelpers(m);
   const made = {
-    ...defineIntegerHelpers(m),
+    ...integer,
+    ...defineFloat80Helpers(m, integer),
     ...defineFloatHelpers(m),
     ...defineVectorHelpers(m),
     ...imports,

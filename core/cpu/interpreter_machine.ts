@@ -4,7 +4,7 @@ import type { Int, Operand, Size } from "../isa/meaning.ts";
 import { type I32, i32, type I64, i64, type V128, v128 } from "../wasm/mod.ts";
 import { STACK_ACCESS } from "./access.ts";
 import { CTX, Flag, SEGMENT_BASE, SEGMENT_BYTES, SegmentNumber } from "./context.ts";
-import { ExitReason, Internal } from "./exit.ts";
+import { Internal } from "./exit.ts";
 import { type FlagStore, LazyFlags } from "./flags.ts";
 import { CodeMachine, type Helpers, STRING_DESTINATION, stringAddress } from "./machine.ts";
 import {
@@ -33,6 +33,7 @@ import {
   RECORD_BYTES,
 } from "./record.ts";
 import type { HandlerBuilder } from "./linkage.ts";
+import { emitRepeated } from "./repeat.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** How a handler finds its memory operand or its jump target; part of a handler's identity. */
@@ -117,7 +118,7 @@ export class InterpreterMachine extends CodeMachine {
   /** Emits the whole handler. */
   emitHandler(form: Form): void {
     this.atomic = form.lock && !this.variant.exclusive;
-    if (form.instruction.repeat && form.rep !== "none") this.#repeat(form);
+    if (form.rep !== "none") emitRepeated(this, form);
     else this.emit(form);
     if (this.f.live) this.#next();
   }
@@ -136,61 +137,6 @@ export class InterpreterMachine extends CodeMachine {
       [ctx, i32.add(rec, RECORD_BYTES), left],
       i32.load(rec, RECORD_BYTES),
     );
-  }
-
-  /** REP: rCX times, or until ZF says otherwise; an interrupt or a fault between iterations finds the registers where they are. */
-  #repeat(form: Form): void {
-    const { f, ctx } = this;
-    this.form = form;
-    const { addrSize } = this;
-    const counter = this.general(1);
-    const kick = () => f.if(i32.load(ctx, CTX.kick), () => this.leave(ExitReason.KICK));
-    f.block((done) => {
-      f.brIf(done, this.eqz(counter.read(addrSize)));
-      f.loop((again) => {
-        this.flags.forget();
-        this.#bulk(form, counter);
-        f.brIf(done, this.eqz(counter.read(addrSize)));
-        this.scoped(() => this.emit(form));
-        const rest = this.let(this.truncate(this.sub(counter.read(addrSize), 1), addrSize));
-        counter.write(addrSize, rest);
-        if (form.instruction.repeat === "while") {
-          const zero = this.flags.get("ZF");
-          f.brIf(done, form.rep === "rep" ? i32.eqz(zero) : zero);
-        }
-        f.brIf(done, this.eqz(rest));
-        kick();
-        f.br(again);
-      });
-    });
-    this.flags.forget();
-  }
-
-  /** MOVS and STOS move whatever lies in one page at once. */
-  #bulk(form: Form, counter: RegisterPlace): void {
-    const name = form.instruction.name;
-    const kind = /^(movs|stos)[bwdq]$/.exec(name)?.[1];
-    if (kind === undefined || this.addrSize !== 8) return;
-    const { f, ctx } = this;
-    const size = form.operands.find((operand) => operand.from === "destination")!.size;
-    const rdi = this.general(7);
-    const total = this.f.let(counter.read(8) as I64);
-    const to = this.f.let(rdi.read(8) as I64);
-    let moved: I32;
-    if (kind === "movs") {
-      const rsi = this.general(6);
-      const from = f.let(rsi.read(8) as I64);
-      const base = f.let(i64.load(i32.add(ctx, this.dataSegment()), CTX.es + SEGMENT_BASE));
-      moved = f.call(this.runtime.bulk.move, [ctx, i64.add(from, base), to, total, i32.const(size)]);
-      const bytes = f.let(i64.extend_i32_u(i32.mul(moved, size)));
-      rsi.write(8, i64.add(from, bytes));
-      rdi.write(8, i64.add(to, bytes));
-    } else {
-      const value = f.let(this.i64(this.general(0).read(size as Size)));
-      moved = f.call(this.runtime.bulk.fill, [ctx, to, total, i32.const(size), value]);
-      rdi.write(8, i64.add(to, i64.extend_i32_u(i32.mul(moved, size))));
-    }
-    counter.write(8, i64.sub(total, i64.extend_i32_u(moved)));
   }
 
   // Operands

@@ -10,6 +10,7 @@ import {
   type TableRef,
 } from "../wasm/mod.ts";
 import type { AccessFunctions } from "./access.ts";
+import type { BulkFunctions } from "./bulk.ts";
 import { CTX, TLB_CODE, TLB_EXECUTE } from "./context.ts";
 import { Internal } from "./exit.ts";
 import type { FlagFunctions } from "./flags.ts";
@@ -34,6 +35,7 @@ export abstract class Linkage {
   abstract readonly signature: FuncType<HandlerParams, HandlerResults>;
   abstract readonly table: TableRef;
   abstract readonly access: AccessFunctions;
+  abstract readonly bulk: BulkFunctions;
   abstract readonly flags: FlagFunctions;
   /** (ctx, rec, left, reason) */
   abstract readonly exit: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;

@@ -119,7 +119,7 @@ export abstract class CodeMachine extends MachineValues implements Machine {
   onLeave(action: () => void): void {
     this.#scopes.at(-1)?.push(action);
   }
-  protected scoped(body: () => void): void {
+  scoped(body: () => void): void {
     const scope: (() => void)[] = [];
     this.#scopes.push(scope);
     body();

@@ -75,7 +75,7 @@ export class RegionTranslator {
       const slot = this.#nextSlot++;
       if (slot >= exports.table.length) throw new RangeError("the function table has no room for regions");
       exports.table.set(slot, instance.exports[name] as () => number);
-      Atomics.store(this.#i32, (block.record + REC_SLOT) >> 2, slot);
+      Atomics.store(this.#i32, (block.record + REC_SLOT) >>> 2, slot);
     }
     return made.length;
   }
@@ -92,8 +92,8 @@ export class RegionTranslator {
 
   /** Gives a block its handler back. */
   remove(block: HotBlock): void {
-    const slot = this.#u16[(block.record + REC_BASE_SLOT) >> 1];
-    Atomics.store(this.#i32, (block.record + REC_SLOT) >> 2, slot);
+    const slot = this.#u16[(block.record + REC_BASE_SLOT) >>> 1];
+    Atomics.store(this.#i32, (block.record + REC_SLOT) >>> 2, slot);
   }
 
   // Which blocks
@@ -119,7 +119,7 @@ export class RegionTranslator {
 
   #node(block: HotBlock, offset: number, record: number): Node | undefined {
     const guard = this.image.slots[forms().length * VARIANTS + Special.STRADDLE];
-    if (this.#i32[(record + REC_SLOT) >> 2] === guard) return undefined;
+    if (this.#i32[(record + REC_SLOT) >>> 2] === guard) return undefined;
     const length = this.#u8[record + REC_BACK];
     const mode = 16 << (block.codeMode & CodeMode.WIDTH);
     const stack = block.codeMode & CodeMode.BIG_STACK ? 4 : 2;
@@ -128,12 +128,12 @@ export class RegionTranslator {
     let next = -1;
     for (let i = 0; i < length; i++) {
       const at = record + i * RECORD_BYTES;
-      const start = this.#u16[(at + REC_OFFSET) >> 1];
+      const start = this.#u16[(at + REC_OFFSET) >>> 1];
       const decoded = new Decoded();
       const bytes = block.frame * 4096 + start;
       const result = this.#decoder.decode(this.#u8, bytes, Math.min(15, 4096 - start), mode, stack, decoded);
       const form = forms()[decoded.form];
-      const suits = result === DecodeResult.ok && form.instruction.flow !== "leave" && form.rep === "none";
+      const suits = result === DecodeResult.ok && form.instruction.flow !== "leave";
       if (!suits) {
         rest = at;
         break;

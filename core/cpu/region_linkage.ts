@@ -2,6 +2,7 @@
 import { type HelperName, helpers } from "../isa/mod.ts";
 import { type FuncRef, type FuncType, ModuleBuilder, type NumType, type TableRef } from "../wasm/mod.ts";
 import type { AccessFunctions } from "./access.ts";
+import type { BulkFunctions } from "./bulk.ts";
 import type { FlagFunctions } from "./flags.ts";
 import { type HandlerParams, type HandlerRef, type HandlerResults, Linkage } from "./linkage.ts";
 import type { RuntimeOptions } from "./linkage.ts";
@@ -15,6 +16,7 @@ export class RegionLinkage extends Linkage {
   override readonly signature: FuncType<HandlerParams, HandlerResults>;
   override readonly table: TableRef;
   override readonly access: AccessFunctions;
+  override readonly bulk: BulkFunctions;
   override readonly flags: FlagFunctions;
   override readonly exit: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;
   override readonly leaveAt: FuncRef<readonly ["i32", "i64", "i32", "i32"], HandlerResults>;
@@ -44,6 +46,7 @@ export class RegionLinkage extends Linkage {
       commit: from("commit", [I], [I]),
       fault: from("fault", [I, I, I, I], [I]),
     };
+    this.bulk = { move: from("move", [I, L, L, L, I], [I]), fill: from("fill", [I, L, L, I, L], [I]) };
     this.flags = { image: from("image", [L, I], [I]), auxOf: from("auxOf", [I], [I]) };
     this.exit = from("exit", [I, I, I, I], [I]);
     this.leaveAt = from("leaveAt", [I, L, I, I], [I]);

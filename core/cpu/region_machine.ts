@@ -10,6 +10,7 @@ import { ExitReason } from "./exit.ts";
 import { type FlagStore, LazyFlags } from "./flags.ts";
 import { ContextRegister } from "./interpreter_machine.ts";
 import type { HandlerBuilder, Linkage } from "./linkage.ts";
+import { emitRepeated } from "./repeat.ts";
 import { CodeMachine, type Helpers, stringAddress } from "./machine.ts";
 import {
   type AddressPlace,
@@ -209,7 +210,8 @@ export class RegionMachine extends CodeMachine {
   emitInstruction(instruction: RegionInstruction): void {
     this.now = instruction;
     this.atomic = instruction.form.lock;
-    this.emit(instruction.form);
+    if (instruction.form.rep !== "none") emitRepeated(this, instruction.form);
+    else this.emit(instruction.form);
   }
 
   protected override tlbEntry(linear: I64): I32 {

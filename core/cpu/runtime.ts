@@ -53,7 +53,7 @@ export class Runtime extends Linkage {
   override readonly signature: FuncType<HandlerParams, HandlerResults>;
   readonly translate: Translate;
   override readonly access: AccessFunctions;
-  readonly bulk: BulkFunctions;
+  override readonly bulk: BulkFunctions;
   override readonly flags: FlagFunctions;
   /** (ctx, rec, left, reason) */
   override readonly exit: FuncRef<readonly ["i32", "i32", "i32", "i32"], HandlerResults>;
@@ -198,7 +198,9 @@ export class Runtime extends Linkage {
     m.export("table", this.table);
     // What regions import.
     for (const name of LINKS) m.export(name, this[name]);
-    for (const [name, ref] of Object.entries({ ...this.access, ...this.flags })) m.export(name, ref);
+    for (const [name, ref] of Object.entries({ ...this.access, ...this.bulk, ...this.flags })) {
+      m.export(name, ref);
+    }
     return m.toBytes();
   }
 

@@ -111,21 +111,17 @@ export class Spaces {
   /** With every vCPU stopped: takes tags of a frame out of all TLBs of the domain. */
   dropTags(frame: number, onlyWrites: boolean): void {
     const i32 = this.#i32;
-    const { tlbs, vcpus } = this.#layout;
     const address = (frame << 12) | 0;
-    const end = (tlbs + vcpus * TLB_SPACES * SPACE_BYTES) >>> 2;
-    for (let at = tlbs >>> 2; at < end; at += ENTRY_WORDS) {
-      // The read tag's low word; the write tag lies two words on, and every entry with a write tag has the same read tag
-      // (unless SMAP withholds it).
-      const addend = i32[at + ADDEND_WORD];
-      if (i32[at + 2] !== -1 && ((i32[at + 2] + addend) | 0) === address) {
-        i32[at + 2] = -1;
-        i32[at + 3] = -1;
+    this.#eachTlb((first, end) => {
+      for (let at = first; at < end; at += ENTRY_WORDS) {
+        const addend = i32[at + ADDEND_WORD];
+        const write = i32[at + 2];
+        if (write !== -1 && ((write + addend) | 0) === address) i32[at + 2] = i32[at + 3] = -1;
+        if (onlyWrites) continue;
+        if (i32[at] !== -1 && ((i32[at] + addend) | 0) === address) i32[at] = i32[at + 1] = -1;
+        if (i32[at + 4] !== -1 && ((i32[at + 4] + addend) | 0) === address) i32[at + 4] = i32[at + 5] = -1;
       }
-      if (onlyWrites) continue;
-      if (i32[at] !== -1 && ((i32[at] + addend) | 0) === address) i32[at] = i32[at + 1] = -1;
-      if (i32[at + 4] !== -1 && ((i32[at + 4] + addend) | 0) === address) i32[at + 4] = i32[at + 5] = -1;
-    }
+    });
     const flags = (this.#layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >>> 2;
     Atomics.and(
       i32,
@@ -134,10 +130,22 @@ export class Spaces {
     );
   }
 
+  /** First and last words of each TLB in use, of all vCPUs of the domain. */
+  #eachTlb(action: (first: number, end: number) => void): void {
+    for (let vcpu = 0; vcpu < this.#layout.vcpus; vcpu++) {
+      const ctx = this.#layout.contexts + vcpu * CONTEXT_BYTES;
+      for (let space = 0; space < TLB_SPACES; space++) {
+        if (this.#i32[this.#record(ctx, space) + KEY] === FREE) continue;
+        const first = this.#tlb(ctx, space) >>> 2;
+        action(first, first + (SPACE_BYTES >>> 2));
+      }
+    }
+  }
+
   /** With every vCPU stopped: no execute tag stays in any TLB of the domain. */
   dropExecuteTags(): void {
-    const { tlbs, vcpus } = this.#layout;
-    const end = (tlbs + vcpus * TLB_SPACES * SPACE_BYTES) >>> 2;
-    for (let at = (tlbs >>> 2) + 4; at < end; at += ENTRY_WORDS) this.#i32[at] = this.#i32[at + 1] = -1;
+    this.#eachTlb((first, end) => {
+      for (let at = first + 4; at < end; at += ENTRY_WORDS) this.#i32[at] = this.#i32[at + 1] = -1;
+    });
   }
 }
