@@ -29,7 +29,7 @@ export function iret(call: Call): number {
     crashDomain(vcpu, "Fault while reading IRET context from guest stack");
     return 0;
   }
-  const cs = frame.get("cs"), flags = frame.lo("rflags");
+  const cs = frame.lo("cs"), flags = frame.lo("rflags");
   if ((cs & 3) === 3) {
     if (state.userCr3 === 0) {
       crashDomain(vcpu, "Guest switching to user mode with no user page tables");
@@ -52,7 +52,7 @@ export function iret(call: Call): number {
   }
   setUpcallMask(vcpu, !(flags & Flag.IF));
   endAsyncException(cx);
-  const fault = loadReturnSegments(cx, (cs & 0xffff) | 3, (frame.get("ss") & 0xffff) | 3);
+  const fault = loadReturnSegments(cx, (cs & 0xffff) | 3, (frame.lo("ss") & 0xffff) | 3);
   setRegister(cx, 0, frame.lo("rax"), frame.hi("rax"));
   // As when the processor faults at Xen's own IRET: the exception is the guest's, at the place it returned to.
   if (fault !== undefined) raise(cx, fault);
