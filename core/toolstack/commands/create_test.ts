@@ -69,6 +69,7 @@ function fakeWorld(script: Script, interactive = false, typed: readonly string[]
   let stopped = false;
   const terminal: Terminal = {
     interactive,
+    size: () => interactive ? { columns: 100, rows: 30 } : undefined,
     async *input() {
       for (const text of typed) {
         await new Promise((resolve) => setTimeout(resolve, 5));

@@ -2,6 +2,8 @@
 export interface Terminal {
   /** Standard input is a terminal: keys go to the guest one by one and ^] leaves. */
   readonly interactive: boolean;
+  /** What the terminal shows, where it is known. */
+  size(): { readonly columns: number; readonly rows: number } | undefined;
   /** Input as it comes; ends where standard input ends. */
   input(): AsyncIterable<Uint8Array>;
   /** Writes all of it before it returns. */
@@ -53,6 +55,12 @@ export function processTerminal(): Terminal {
   let isRaw = false;
   return {
     interactive,
+    size() {
+      if (!interactive || !Deno.stdout.isTerminal()) return undefined;
+      const { columns, rows } = Deno.consoleSize();
+      // A terminal that does not know says 0.
+      return columns > 0 && rows > 0 ? { columns, rows } : undefined;
+    },
     async *input() {
       const buffer = new Uint8Array(4096);
       for (;;) {

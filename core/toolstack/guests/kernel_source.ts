@@ -1,10 +1,16 @@
 import { type AptOptions, packagedFile } from "./apt.ts";
+import { busyboxInitramfs } from "./busybox.ts";
+import { debianKernel, type DebianKernelChoice, FLAVOURS } from "./debian_kernel.ts";
 
 /** Where kernel= and ramdisk= point to. */
 export type KernelSource =
   | { readonly kind: "file"; readonly path: string }
   /** apt:PACKAGE[|PACKAGE...]:PATH, a file out of a Debian package. */
   | { readonly kind: "package"; readonly packages: readonly string[]; readonly path: string }
+  /** debian:FLAVOUR or debian:SERIES-FLAVOUR, the newest kernel of Debian's of that sort. */
+  | { readonly kind: "debian"; readonly choice: DebianKernelChoice }
+  /** initramfs:busybox, a userland around Debian's static busybox. */
+  | { readonly kind: "busybox" }
   /** builtin:NAME, a guest that Xenolith assembles itself. */
   | { readonly kind: "builtin"; readonly name: string };
 
@@ -16,9 +22,22 @@ export class SourceError extends Error {
 const PACKAGE = "[a-z0-9][a-z0-9.+-]+";
 const APT = new RegExp(`^apt:(${PACKAGE}(?:\\|${PACKAGE})*):/?([^/].*)$`);
 
-/** @throws SourceError for an apt: source of the wrong shape */
+const DEBIAN = new RegExp(`^debian:(?:(\\d+\\.\\d+)-)?(${FLAVOURS.join("|")})$`);
+
+/** @throws SourceError for an apt:, debian: or initramfs: source of the wrong shape */
 export function parseKernelSource(text: string): KernelSource {
   if (text.startsWith("builtin:")) return { kind: "builtin", name: text.slice("builtin:".length) };
+  if (text.startsWith("debian:")) {
+    const [match, series, name] = DEBIAN.exec(text) ?? [];
+    const flavour = FLAVOURS.find((known) => known === name);
+    if (match !== undefined && flavour !== undefined) return { kind: "debian", choice: { flavour, series } };
+    const examples = [...FLAVOURS, "6.12-cloud"].map((name) => `debian:${name}`).join(", ");
+    throw new SourceError(`${JSON.stringify(text)}: expected a kernel of Debian's such as ${examples}`);
+  }
+  if (text.startsWith("initramfs:")) {
+    if (text === "initramfs:busybox") return { kind: "busybox" };
+    throw new SourceError(`${JSON.stringify(text)}: the one initramfs made here is initramfs:busybox`);
+  }
   if (!text.startsWith("apt:")) return { kind: "file", path: text };
   const match = APT.exec(text);
   if (match === null || match[2].split("/").includes("..")) {
@@ -61,6 +80,10 @@ export async function readSource(
       return await readFile(source.path, key);
     case "package":
       return await readFile(await packagedFile(source, apt), key);
+    case "debian":
+      return await readFile((await debianKernel(source.choice, apt)).path, key);
+    case "busybox":
+      return await busyboxInitramfs(apt);
     case "builtin": {
       const image = builtin(source.name);
       if (image === undefined) {
