@@ -298,7 +298,9 @@ export async function attack(options: Options): Promise<Report> {
         });
       }
       figures.collect(domain, how);
-      log(`seed ${mine}: domain ${domain.domid} ${how}`);
+      const registers =
+        /RIP:[^]*?rsp: [0-9a-f]+/.exec(domain.end?.registerDump ?? "")?.[0].replaceAll(/\s+/g, " ") ?? "";
+      log(`seed ${mine}: domain ${domain.domid} ${how} ${registers}`);
       if (faults.length > before) {
         faults.push(`(found when seed ${mine}, domain ${domain.domid}, ended: ${how})`);
       }
@@ -350,6 +352,10 @@ class Figures {
     return views.u32[at + 1] === 0 ? views.u32[at] : 0;
   }
 
+  last(domain: HostDomain, vcpu: number): string {
+    return [6, 7, 23, 24].map((word) => this.#word(domain, `state${vcpu}`, word).toString(16)).join(" ");
+  }
+
   #progress(domain: HostDomain): number {
     return this.#word(domain, "state0", 1) + this.#word(domain, "state1", 1);
   }
@@ -359,7 +365,8 @@ class Figures {
     let progress = -1, since = performance.now();
     for (;;) {
       if (domain.end !== undefined) {
-        if (this.#word(domain, "stage", 0) !== 0) {
+        const stage = this.#word(domain, "stage", 0);
+        if (this.#progress(domain) === 0 && stage > 0 && stage < 10) {
           throw new Error(`the hostile guest does not start: stage ${this.#word(domain, "stage", 0)}`);
         }
         const { reason, registerDump = "" } = domain.end;
