@@ -4,6 +4,7 @@
  * imports the others from JavaScript (rare work, where a call of some 10 ns does not matter).
  */
 import type { Expr, NumType } from "../wasm/types.ts";
+import { float80Helpers } from "./float80/helpers.ts";
 import { floatHelpers } from "./softfloat/helpers.ts";
 import { vectorHelpers } from "./vector_helpers.ts";
 
@@ -24,6 +25,8 @@ export const helpers = {
   ...floatHelpers,
   /** Wasm functions made by `defineVectorHelpers(module)`. */
   ...vectorHelpers,
+  /** Wasm functions made by `defineFloat80Helpers(module, integer helpers)`. */
+  ...float80Helpers,
 } as const satisfies Record<string, HelperType>;
 
 export interface HelperType {

@@ -36,3 +36,6 @@ import "./mmx_integer.ts";
 import "./mmx_move.ts";
 import "./fxsave.ts";
 import "./x87_control.ts";
+import "./x87_arithmetic.ts";
+import "./x87_move.ts";
+import "./x87_compare.ts";
