@@ -1,5 +1,6 @@
 /** What the toolstack needs of a Xen host; `xen_host.ts` is the real one, tests have their own. */
 import type { KernelImage } from "../builder/mod.ts";
+import type { DomainInfo } from "../hypervisor/host_domain.ts";
 
 export type EndReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
@@ -30,6 +31,8 @@ export interface RunningDomain {
   /** Settles when the domain has ended by itself; its last console output has been delivered by then. */
   readonly ended: Promise<DomainEnd>;
   unpause(): void;
+  /** State, time and counters, now. */
+  info(): DomainInfo;
   consoleInput(bytes: Uint8Array): void;
   /** Bytes of input that the guest has not taken yet. */
   readonly consoleBacklog: number;

@@ -2,7 +2,7 @@
 import { buildPv } from "../builder/mod.ts";
 import { ConsoleRing, XenStoreService } from "../dom0/mod.ts";
 import { Host } from "../hypervisor/host.ts";
-import type { HostDomain } from "../hypervisor/host_domain.ts";
+import type { DomainInfo, HostDomain } from "../hypervisor/host_domain.ts";
 import { xenParts } from "../hypervisor/parts.ts";
 import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "./host.ts";
 
@@ -60,6 +60,10 @@ class XenDomain implements RunningDomain {
 
   unpause(): void {
     this.domain.unpause();
+  }
+
+  info(): DomainInfo {
+    return this.domain.info();
   }
 
   consoleInput(bytes: Uint8Array): void {

@@ -33,6 +33,10 @@ class FakeDomain implements RunningDomain {
     this.script.start?.(this);
   }
 
+  info(): never {
+    throw new Error("create asks for no figures");
+  }
+
   consoleInput(bytes: Uint8Array): void {
     const text = new TextDecoder().decode(bytes);
     this.received += text;
