@@ -5,6 +5,7 @@ import { CodeMode, CTX, SEGMENT_BYTES, SegmentNumber } from "./context.ts";
 import { Vector } from "./exit.ts";
 import { DEAD_FLAGS, EXCLUSIVE, type InterpreterImage, Special, VARIANTS } from "./interpreter.ts";
 import { Addressing } from "./interpreter_machine.ts";
+import { conditionOf } from "./fusion.ts";
 import { DeadFlags } from "./dead_flags.ts";
 import {
   REC_ADDRESS_SHIFT,
@@ -99,12 +100,16 @@ export class BlockDecoder {
   readonly #scratch = new Uint8Array(16);
   readonly #dead: DeadFlags;
   readonly #blockForms = new Int32Array(MAXIMUM_BLOCK);
+  readonly #fusedAt = new Uint16Array(MAXIMUM_BLOCK);
+  readonly #fused: Uint16Array;
+  readonly #conditions = Int8Array.from(this.#forms, conditionOf);
 
   constructor(buffer: ArrayBufferLike, image: InterpreterImage) {
     this.#u8 = new Uint8Array(buffer);
     this.#u16 = new Uint16Array(buffer);
     this.#i32 = new Int32Array(buffer);
     this.#slots = image.slots;
+    this.#fused = image.fused;
     this.#specials = this.#forms.length * VARIANTS;
     const { decoder, plans, dead } = sharedFor(image);
     this.#decoder = decoder;
@@ -156,6 +161,7 @@ export class BlockDecoder {
     let record = start;
     let ended = false;
     let goesOn = false;
+    this.#fusedAt.fill(0);
     while (!ended) {
       if (at >= 4096 || count === MAXIMUM_BLOCK || at + 15 > plannedEnd) break;
       if (count > 0 && cache.entry(map, at) !== 0) break;
@@ -178,6 +184,8 @@ export class BlockDecoder {
         if (target >= 0) targets.push(record, target);
         cache.cover(map, at, decoded.length);
         this.#blockForms[count] = decoded.form;
+        const condition = this.#conditions[decoded.form];
+        if (condition >= 0 && target >= 0 && count > 0) this.#fuse(records[count - 1], count - 1, condition);
         ended = plan.ends;
         at += decoded.length;
         if (plan.mayGoOn) goesOn = true;
@@ -261,6 +269,13 @@ export class BlockDecoder {
     this.#special(end, Special.STEPPED);
     this.#u16[(end + REC_OFFSET) >>> 1] = offset + (result === DecodeResult.ok ? this.#decoded.length : 0);
     return true;
+  }
+
+  /** Gives the record before a conditional jump the handler that does both, if there is one. */
+  #fuse(record: number, at: number, condition: number): void {
+    const form = this.#blockForms[at];
+    const slot = form < 0 ? 0 : this.#fused[form * 16 + condition];
+    if (slot !== 0 && this.#u16[(record + REC_BASE_SLOT) >>> 1] === Addressing.BASE) this.#fusedAt[at] = slot;
   }
 
   #raising(record: number, result: DecodeResult, offset: number): void {
@@ -367,6 +382,7 @@ export class BlockDecoder {
         const slot = this.#slots[this.#blockForms[i] * VARIANTS + DEAD_FLAGS + addressing];
         if (slot !== 0) this.#i32[(record + REC_SLOT) >>> 2] = slot;
       }
+      if (this.#fusedAt[i] !== 0) this.#i32[(record + REC_SLOT) >>> 2] = this.#fusedAt[i];
       this.#u16[(record + REC_BASE_SLOT) >>> 1] = this.#i32[(record + REC_SLOT) >>> 2];
     }
   }

@@ -23,7 +23,10 @@ import { Spaces } from "./spaces.ts";
 import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "./layout.ts";
 import { EngineWord, World } from "./world.ts";
 
-/** What the engine asks of its owner. Hooks run on this worker and must not throw. */
+/**
+ * What the engine asks of its owner. Hooks run on this worker and must not throw. `foreign` is called from inside guest code: it must not stop
+ * this domain (exclusive, staleAll, dropFrame, dropWriteTags).
+ */
 export interface EngineHooks {
   /**
    * A guest access to a frame that is not in this memory (a grant of another domain, a device).
@@ -143,9 +146,12 @@ export class Engine {
         }
       } else {
         world.enter(ctx);
-        this.#spaces.refresh(ctx);
-        reason = this.exports.run(ctx, left);
-        world.leave(ctx);
+        try {
+          this.#spaces.refresh(ctx);
+          reason = this.exports.run(ctx, left);
+        } finally {
+          world.leave(ctx);
+        }
         left = i32[leftAt];
         // POPF has set TF: it has retired already.
         if (reason === Internal.STEPPED) continue;
@@ -250,9 +256,13 @@ export class Engine {
     }
     i32[(ctx + CTX.codePage) >>> 2] = low & ~0xfff;
     i32[(ctx + CTX.codePage + 4) >>> 2] = this.#linearHigh(ctx);
+    let reason: number;
     world.enter(ctx);
-    const reason = this.exports.enter(ctx, record, 0);
-    world.leave(ctx);
+    try {
+      reason = this.exports.enter(ctx, record, 0);
+    } finally {
+      world.leave(ctx);
+    }
     return i32[(ctx + CTX.left) >>> 2] === 0 ? Internal.STEPPED : reason;
   }
 
@@ -375,10 +385,14 @@ export class Engine {
    * @returns -1: fault fields filled, nothing raised; -2: a foreign frame (its number in foreignMfn)
    */
   translate(ctx: number, low: number, high: number, access: number): number {
+    let address: number;
     this.world.enter(ctx);
-    this.#spaces.refresh(ctx);
-    const address = this.exports.translate(ctx, low, high, access);
-    this.world.leave(ctx);
+    try {
+      this.#spaces.refresh(ctx);
+      address = this.exports.translate(ctx, low, high, access);
+    } finally {
+      this.world.leave(ctx);
+    }
     return address === -1 || address === -2 ? address : address >>> 0;
   }
 

@@ -8,6 +8,7 @@ import type { FuncRef } from "../wasm/mod.ts";
 import { i32, i64 } from "../wasm/mod.ts";
 import { CTX } from "./context.ts";
 import { Internal } from "./exit.ts";
+import { pairs } from "./fusion.ts";
 import { Addressing, InterpreterMachine } from "./interpreter_machine.ts";
 import type { Helpers } from "./machine.ts";
 import { REC_DISP, REC_TARGET } from "./record.ts";
@@ -41,6 +42,8 @@ export interface InterpreterImage {
   readonly module: WebAssembly.Module;
   /** Function table slots by form * VARIANTS + variant, 0 for none; then the special handlers'. */
   readonly slots: Uint16Array;
+  /** Slots of pairs (fusion.ts) by form * 16 + condition; 0 for none. */
+  readonly fused: Uint16Array;
   /** By form number: 1 when its handlers can leave (fault, exit, jump) before the instruction is done. */
   readonly leaves: Uint8Array;
   /** First slot for regions. */
@@ -109,10 +112,11 @@ export function addressings(form: Form): readonly number[] {
 
 /** Generates everything: some hundred milliseconds. */
 export function buildInterpreter(options: InterpreterOptions = {}): InterpreterImage {
-  const { bytes, slots, leaves, regionSlot, runtime } = emitInterpreter(options);
+  const { bytes, slots, fused, leaves, regionSlot, runtime } = emitInterpreter(options);
   return {
     module: new WebAssembly.Module(bytes),
     slots,
+    fused,
     leaves,
     regionSlot,
     bytes: bytes.length,
@@ -146,6 +150,16 @@ export function emitInterpreter(options: InterpreterOptions = {}) {
     }
     if (form.lock) emit(EXCLUSIVE, Addressing.GENERIC, false, true);
   }
+  const fused = new Uint16Array(all.length * 16);
+  for (const { first, jump, condition } of pairs()) {
+    fused[first.number * 16 + condition] = runtime.handler(
+      `${first.id} j${condition}`,
+      (f, ctx, rec, left) => {
+        const which = { addressing: Addressing.BASE, deadFlags: false, exclusive: false };
+        new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which).emitPair(first, jump);
+      },
+    );
+  }
   const special = (which: number, slot: number) => slots[all.length * VARIANTS + which] = slot;
   special(Special.LINK, emitLink(runtime, true));
   special(Special.LINK_OUT, emitLink(runtime, false));
@@ -165,7 +179,7 @@ export function emitInterpreter(options: InterpreterOptions = {}) {
     }),
   );
   const regionSlot = runtime.handlerCount + 1;
-  return { bytes: runtime.finish(), slots, leaves, regionSlot, runtime };
+  return { bytes: runtime.finish(), slots, fused, leaves, regionSlot, runtime };
 }
 
 /** A block's end that is no instruction: on to the next block. */

@@ -101,7 +101,7 @@ export class InterpreterMachine extends CodeMachine {
     helpers: Helpers,
     handler: HandlerBuilder,
     ctx: I32,
-    readonly rec: I32,
+    public rec: I32,
     readonly left: I32,
     readonly variant: HandlerVariant,
   ) {
@@ -121,6 +121,14 @@ export class InterpreterMachine extends CodeMachine {
     if (form.rep !== "none") emitRepeated(this, form);
     else this.emit(form);
     if (this.f.live) this.#next();
+  }
+
+  /** An instruction and the conditional jump behind it: the second record is the jump's own. */
+  emitPair(first: Form, jump: Form): void {
+    this.emit(first);
+    this.rec = this.f.let(i32.add(this.rec, RECORD_BYTES));
+    this.emit(jump);
+    this.#next();
   }
 
   #next(): void {

@@ -204,6 +204,7 @@ function emitFill(m: ModuleBuilder) {
     mayTag,
     isExecute,
   ) => {
+    f.do(count(ctx, CTX.tlbMisses));
     const address = f.let(i32.shl(frame, 12));
     const page = f.let(i64.and(va, -4096n));
     const addend = f.let(i32.sub(address, i32.wrap_i64(page)));
