@@ -13,6 +13,7 @@ import type { Domain } from "../domain.ts";
 import { lockBoth } from "../lock.ts";
 import { adjustHi, adjustLo, entryHi, entryLo, entryMfn, PTE } from "../mm/entry.ts";
 import { PageType } from "../mm/frame_info.ts";
+import { domainOfMfn } from "../mm/owner.ts";
 import { type PageTypes, pageTypesOf } from "../mm/page_types.ts";
 import { findL1, slotOf } from "../mm/walk.ts";
 import {
@@ -301,6 +302,10 @@ function unmapOrphan(cx: HypercallContext, { host, handle }: UnmapRequest): numb
 function complete(remote: Domain, ref: number, mfn: number, done: number, readonly: boolean): void {
   if (done === 0) return;
   letGo(pageTypesOf(remote), mfn - remote.mfnBase, done, readonly);
+  unpin(remote, ref, done, readonly);
+}
+
+function unpin(remote: Domain, ref: number, done: number, readonly: boolean): void {
   const active = activeGrant(remote, ref);
   let pin = active.pin | 0;
   if (done & GNTMAP_device_map) pin -= readonly ? GNTPIN.devr_inc : GNTPIN.devw_inc;
@@ -309,8 +314,12 @@ function complete(remote: Domain, ref: number, mfn: number, done: number, readon
   reduceStatus(remote, ref, pin, readonly);
 }
 
-/** gnttab_release_mappings: a dying domain lets go of everything it has mapped. None of its vCPUs runs. */
+/**
+ * gnttab_release_mappings: a dying domain lets go of everything it has mapped. None of its vCPUs runs. The references of host mappings go with the
+ * entries that are still there: one that the guest overwrote by hand has dropped its own then.
+ */
 export function releaseMappings(domain: Domain): void {
+  if (domain.header.maptrackUsed === 0) return;
   for (let handle = 0; handle < domain.header.maptrackUsed; handle++) {
     const found = mappingOf(domain, handle);
     if (found === undefined) continue;
@@ -318,12 +327,37 @@ export function releaseMappings(domain: Domain): void {
     if (remote === undefined || remote === domain) continue;
     const release = lockBoth(domain, remote);
     try {
-      const { ref, flags } = found;
+      const { ref, flags, frame } = found;
       const done = flags & (GNTMAP_device_map | GNTMAP_host_map);
-      complete(remote, ref, activeGrant(remote, ref).frame, done, (flags & GNTMAP_readonly) !== 0);
+      const readonly = (flags & GNTMAP_readonly) !== 0;
+      letGo(pageTypesOf(remote), frame - remote.mfnBase, done & GNTMAP_device_map, readonly);
+      unpin(remote, ref, done, readonly);
       giveHandle(domain, handle);
     } finally {
       release();
+    }
+  }
+  dropForeignEntries(domain);
+}
+
+function dropForeignEntries(domain: Domain): void {
+  const types = pageTypesOf(domain);
+  const words = domain.views.i32;
+  for (let table = 0; table < domain.layout.frames; table++) {
+    if (types.type(table) !== PageType.l1 || !types.isInUse(table)) continue;
+    for (let slot = 0; slot < 512; slot++) {
+      const index = types.entryIndex(table, slot);
+      const lo = words[index], hi = words[index + 1];
+      if (!(lo & PTE.PRESENT) || domain.frameOf(entryMfn(lo, hi)) >= 0) continue;
+      const owner = domainOfMfn(domain.machine, entryMfn(lo, hi));
+      if (owner === undefined) continue;
+      const release = lockBoth(domain, owner);
+      try {
+        types.writeEntry(table, slot, 0, 0);
+        types.putFromL1(lo, hi);
+      } finally {
+        release();
+      }
     }
   }
 }
