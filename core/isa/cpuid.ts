@@ -1,5 +1,5 @@
 /**
- * What CPUID says of the implemented instruction set: the processor's own leaves (0, 1, 7, 80000000 to 80000008). Feature bits follow from
+ * What CPUID says of the implemented instruction set: the processor's own leaves (0, 1, 7, D, 80000000 to 80000008). Feature bits follow from
  * the descriptions: one is set only when every instruction it stands for is described. The hypervisor adds its own leaves (40000000 up) and
  * takes away what a kind of domain must not see.
  *
@@ -55,7 +55,8 @@ export interface CpuidState {
 }
 
 type Register = "ebx" | "ecx" | "edx";
-type Word = `${"1" | "7" | "80000001" | "80000007" | "80000008"} ${Register}`;
+/** "d1": leaf D, subleaf 1. */
+type Word = "d1 eax" | `${"1" | "7" | "80000001" | "80000007" | "80000008"} ${Register}`;
 
 /** What the system part of the processor (paging, MSRs, APIC) has: the first sets are CPU work done in core/cpu. */
 const PLATFORM: ReadonlySet<string> = new Set([
@@ -122,6 +123,7 @@ const FEATURES: readonly [name: string, word: Word, bit: number, needs?: readonl
   ["popcnt", "1 ecx", 23],
   ["aes", "1 ecx", 25, ["aesenc", "aesenclast", "aesdec", "aesdeclast", "aesimc", "aeskeygenassist"]],
   ["xsave", "1 ecx", 26, ["xsave", "xrstor", "xgetbv", "xsetbv"]],
+  ["xsaveopt", "d1 eax", 0],
   ["rdrand", "1 ecx", 30],
   ["fsgsbase", "7 ebx", 0, ["rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase"]],
   ["bmi1", "7 ebx", 3, ["andn", "bextr", "blsi", "blsmsk", "blsr", "tzcnt"]],
@@ -171,7 +173,10 @@ function signature({ family, model, stepping }: CpuIdentity): number {
   return (family - base) << 20 | (model >> 4) << 16 | base << 8 | (model & 15) << 4 | stepping;
 }
 
-const LAST_STANDARD = 7;
+const LAST_STANDARD = 13;
+/** XCR0 that can be: x87 and SSE; their area with its header. */
+const XCR0 = 3;
+const XSAVE_BYTES = 576;
 const LAST_EXTENDED = 0x80000008;
 const NOTHING: CpuidResult = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
 
@@ -207,6 +212,10 @@ export function cpuid(
     }
     case 7:
       return subleaf === 0 ? { ...NOTHING, ebx: word("7 ebx", present) } : NOTHING;
+    case 13:
+      if (!present.has("xsave")) return NOTHING;
+      if (subleaf === 0) return { eax: XCR0, ebx: XSAVE_BYTES, ecx: XSAVE_BYTES, edx: 0 };
+      return subleaf === 1 ? { ...NOTHING, eax: word("d1 eax", present) } : NOTHING;
     case 0x80000000:
       return { eax: LAST_EXTENDED | 0, ...vendor };
     case 0x80000001:

@@ -104,6 +104,7 @@ export interface StateTypes {
   cr3: "i64";
   cr4: "i64";
   efer: "i64";
+  xcr0: "i64";
   tscAux: "i32";
   gdtLimit: "i32";
   gdtBase: "i64";

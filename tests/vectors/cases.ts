@@ -1,5 +1,5 @@
 import type { Form } from "../../core/isa/forms.ts";
-import { type Addressing, encodeForm, patchDisplacement, patchOffset } from "./encode.ts";
+import { type Addressing, type Encoded, encodeForm, patchDisplacement, patchOffset } from "./encode.ts";
 import { type Bits, CANONICAL_WORDS, type Case, CODE, DATA, DATA_BYTES, LOW, SMALL_WORDS } from "./format.ts";
 import { Random } from "./random.ts";
 import { numberFormat, randomX87, usesX87 } from "./x87_cases.ts";
@@ -41,8 +41,19 @@ export function* casesOf(form: Form, bits: Bits): Generator<FormCase> {
   for (let i = 0; i < count; i++) yield makeCase(form, bits, new Random(`${form.id}|${bits}|${i}`));
 }
 
+/** EDX:EAX says what XSAVE and XRSTOR take, so that these two cannot be part of the address. */
+function encodeCaseOf(form: Form, bits: Bits, random: Random): Encoded {
+  for (;;) {
+    const made = encodeForm(form, bits, random);
+    const { base, index } = made.addressing ?? { base: -1, index: -1 };
+    if (!/^(xsave|xrstor)/.test(form.instruction.name) || ![base, index].some((r) => r === 0 || r === 2)) {
+      return made;
+    }
+  }
+}
+
 function makeCase(form: Form, bits: Bits, random: Random): FormCase {
-  const { code, addressing, registers, immediates } = encodeForm(form, bits, random);
+  const { code, addressing, registers, immediates } = encodeCaseOf(form, bits, random);
   const gpr = new BigUint64Array(16);
   for (let i = 0; i < 16; i++) gpr[i] = randomInteger(random);
   const name = form.instruction.name;
@@ -65,7 +76,13 @@ function makeCase(form: Form, bits: Bits, random: Random): FormCase {
   if (form.rep !== "none" || form.instruction.repeat) {
     gpr[1] = narrowed(random.chance(15) ? 0 : random.below(40), form, bits, random);
   }
-  const xmm = /^pcmp[ei]str/.test(name) ? textVectors(gpr, random) : undefined;
+  const initial = name.startsWith("xsave") && random.chance(25) ? new Uint8Array(256) : undefined;
+  if (/^(xsave|xrstor)/.test(name)) {
+    // Never what only the recording processor has.
+    gpr[0] = BigInt(random.below(4));
+    gpr[2] = 0n;
+  }
+  const xmm = initial ? initial : /^pcmp[ei]str/.test(name) ? textVectors(gpr, random) : undefined;
   let address: number | undefined;
   if (addressing && form.encoding.operands.some((one) => one.place === "offset")) {
     address = data + targetOffset(form, operandBytes(form), random);
@@ -168,7 +185,13 @@ function targetOffset(form: Form, size: number, random: Random): number {
   const aligned = form.instruction.flow !== undefined || form.lock || (size === 16 && !random.chance(12)) ||
     random.chance(50);
   const align = (offset: number) =>
-    size === 10 ? offset & ~15 : aligned && size > 0 ? offset & ~(Math.min(size, 16) - 1) : offset;
+    size === 10
+      ? offset & ~15
+      : size === 576 && !random.chance(8)
+      ? offset & ~63
+      : aligned && size > 0
+      ? offset & ~(Math.min(size, 16) - 1)
+      : offset;
   // A locked access across a cache line is a bus lock, which systems may refuse.
   const inLine = (offset: number) =>
     form.lock && (offset & 63) + size > 64 ? (offset & ~63) + 64 - size : offset;

@@ -89,7 +89,13 @@ export const CANONICAL_WORDS = 0x10000;
 export const SMALL_WORDS = 0x20000;
 
 /** In a seed: the data pages hold numbers of a format, each at its alignment (extended ones in 16 bytes). */
-export const NUMBERS = { single: 1 << 18, double: 2 << 18, extended: 3 << 18, decimal: 4 << 18 } as const;
+export const NUMBERS = {
+  single: 1 << 18,
+  double: 2 << 18,
+  extended: 3 << 18,
+  decimal: 4 << 18,
+  header: 5 << 18,
+} as const;
 
 const SINGLES = [0, 0x80000000, 0x7f800000, 0xffc00000, 0x7fa00000, 0x00400000, 1, 0x7f7fffff];
 const UPPER_HALVES = [0, 0x80000000, 0x7ff00000, 0xfff80000, 0x7ff40000, 0, 0x36a00000, 0x47efffff];
@@ -112,6 +118,10 @@ function number(format: number, at: number, x: number): number {
     case 4:
       // Digits from 10 up lose their eight.
       return x - (x >>> 1 & x >>> 3 & 0x11111111) * 8 - (x >>> 2 & x >>> 3 & 0x11111111 & ~(x >>> 1)) * 8;
+    case 5:
+      // Of an XSAVE area: two components at most, what must be zero.
+      if ((at & 60) === 0) return (x >>> 8 & 15) === 0 ? x : x & 3;
+      return (at & 60) <= 20 ? 0 : (at & 60) === 24 ? x & 0xffff : x;
     default:
       return x;
   }

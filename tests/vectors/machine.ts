@@ -78,6 +78,8 @@ export class VectorMachine {
     }
     for (let i = 0; i < 2; i++) entry(code, i, CODE_FRAME + i, all);
     this.engine.initContext(this.ctx);
+    const { view } = this.engine;
+    view.setBig(this.ctx, "cr4", view.big(this.ctx, "cr4") | 1n << 18n);
     this.engine.selectSpace(this.ctx, layout.mfnBase + L4, 1);
   }
 

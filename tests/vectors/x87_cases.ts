@@ -1,6 +1,6 @@
 /** States of the x87 unit to start from: registers with corner values, control, status and tags. */
 import type { Form } from "../../core/isa/forms.ts";
-import { NUMBERS, type X87State } from "./format.ts";
+import { INITIAL_X87, NUMBERS, type X87State } from "./format.ts";
 import type { Random } from "./random.ts";
 
 /** Whether a form's cases set the x87 unit and keep what became of it. */
@@ -15,6 +15,8 @@ const isEscape = ({ encoding }: Form) => encoding.map === 0 && (encoding.opcode 
 
 /** What the data pages hold for a memory operand; 0 (no draw from `random`) for forms that have none in the unit's formats. */
 export function numberFormat(form: Form, random: Random): number {
+  if (/^xrstor/.test(form.instruction.name)) return random.chance(90) ? NUMBERS.header : 0;
+  if (/^xsave/.test(form.instruction.name)) return 0;
   if (!isEscape(form)) return 0;
   const memory = form.operands.find((one) => one.kind === "mem");
   if (!memory || random.chance(10)) return 0;
@@ -90,6 +92,7 @@ function registerValue(form: Form, random: Random): [significand: bigint, expone
 const VALID_PRECISIONS = [0, 2, 3];
 
 export function randomX87(form: Form, random: Random): X87State {
+  if (form.instruction.name.startsWith("xsave") && random.chance(30)) return INITIAL_X87;
   const registers = new Uint8Array(128);
   const view = new DataView(registers.buffer);
   for (let i = 0; i < 8; i++) {

@@ -152,6 +152,9 @@ static uint32_t number(uint32_t format, int at, uint32_t x) {
       return corner ? exponents[x >> 13 & 7] : 0x3ff8 + (x & 15) + (x & 0x8000);
     case 4: /* decimal digits */
       return x - (x >> 1 & x >> 3 & 0x11111111) * 8 - (x >> 2 & x >> 3 & 0x11111111 & ~(x >> 1)) * 8;
+    case 5: /* of an XSAVE area */
+      if ((at & 60) == 0) return (x >> 8 & 15) == 0 ? x : x & 3;
+      return (at & 60) <= 20 ? 0 : (at & 60) == 24 ? x & 0xffff : x;
     default:
       return x;
   }

@@ -152,16 +152,6 @@ instruction("invlpg", {
   },
 });
 
-instruction("xgetbv", {
-  encodings: ["NP 0F 01 D0"],
-  flow: "leave",
-  feature: "xsave",
-  unrecorded: HOSTED,
-  meaning(m) {
-    requireCr4(m, Cr4.OSXSAVE);
-    m.exit("xgetbv");
-  },
-});
 instruction("xsetbv", {
   encodings: ["NP 0F 01 D1 [cpl0]"],
   flow: "leave",

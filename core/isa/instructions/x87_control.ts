@@ -12,11 +12,11 @@ const INITIAL_FCW = 0x37f;
 /** Exception flags of FSW, ES and B: what FNCLEX clears. */
 const FSW_EXCEPTIONS = 0x80ff;
 const EXCEPTIONS = 0x3f;
-const FCW_BITS = 0x1f3f;
-const FCW_ONE = 0x40;
+export const FCW_BITS = 0x1f3f;
+export const FCW_ONE = 0x40;
 const POINTERS = ["fip", "fdp"] as const;
 
-function initialise(m: Machine): void {
+export function initialise(m: Machine): void {
   m.setState("fcw", i32.const(INITIAL_FCW));
   m.setState("fsw", i32.const(0));
   m.setState("ftw", i32.const(0));
@@ -25,7 +25,7 @@ function initialise(m: Machine): void {
 }
 
 /** ES and B as the masks make them. */
-function summarised(status: I32, control: I32): I32 {
+export function summarised(status: I32, control: I32): I32 {
   const waiting = i32.and(i32.and(status, i32.xor(control, -1)), EXCEPTIONS);
   const summary = i32.select(waiting, i32.const(Status.ES | Status.BUSY), i32.const(0));
   return i32.or(i32.and(status, ~(Status.ES | Status.BUSY)), summary);
@@ -115,8 +115,8 @@ function abridged(full: I32): I32 {
 }
 
 /** Both ends of an area in memory, before anything changes. */
-function probe(area: Operand): void {
-  area.at(0, 1).read();
+function probe(m: Machine, area: Operand): void {
+  area.at(0, m.opSize === 2 ? 2 : 4).read();
   area.at(area.size - 1, 1).read();
 }
 
@@ -158,8 +158,7 @@ instruction("fnstenv", {
   access: ["rw"],
   meaning(m, area) {
     requireX87(m);
-    const size = m.opSize === 2 ? 2 : 4;
-    for (let i = 0; i < 7; i++) area.at(i * size, size).read();
+    probe(m, area);
     storeEnvironment(m, area);
     m.setState("fcw", i32.or(m.state("fcw"), EXCEPTIONS));
     m.setState("fsw", i32.and(m.state("fsw"), ~(Status.ES | Status.BUSY)));
@@ -171,7 +170,7 @@ instruction("fldenv", {
   meaning(m, area) {
     requireX87(m);
     reportPending(m);
-    probe(area);
+    probe(m, area);
     loadEnvironment(m, area);
   },
 });
@@ -180,7 +179,7 @@ instruction("fnsave", {
   access: ["rw"],
   meaning(m, area) {
     requireX87(m);
-    probe(area);
+    probe(m, area);
     storeEnvironment(m, area);
     const top = m.let(i32.shr_u(m.state("fsw"), 11));
     for (let n = 0; n < 8; n++) {
@@ -198,7 +197,7 @@ instruction("frstor", {
   meaning(m, area) {
     requireX87(m);
     reportPending(m);
-    probe(area);
+    probe(m, area);
     loadEnvironment(m, area);
     const top = m.let(i32.shr_u(m.state("fsw"), 11));
     for (let n = 0; n < 8; n++) {
