@@ -278,7 +278,8 @@ export class InterpreterMachine extends CodeMachine {
   }
 }
 
-const FILES: Record<string, readonly [file: number, stride: number]> = {
+/** Register files in the context: where, and bytes from one to the next. */
+export const FILES: Record<string, readonly [file: number, stride: number]> = {
   gpr: [CTX.gpr, 8],
   xmm: [CTX.xmm, 16],
   mm: [CTX.x87, 16],

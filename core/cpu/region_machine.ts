@@ -8,7 +8,7 @@ import { STACK_ACCESS } from "./access.ts";
 import { CodeMode, CTX, SEGMENT_BASE, SEGMENT_BYTES, SegmentNumber, TLB_ENTRIES } from "./context.ts";
 import { ExitReason } from "./exit.ts";
 import { type FlagStore, LazyFlags } from "./flags.ts";
-import { ContextRegister } from "./interpreter_machine.ts";
+import { ContextRegister, FILES } from "./interpreter_machine.ts";
 import type { HandlerBuilder, Linkage } from "./linkage.ts";
 import { emitRepeated } from "./repeat.ts";
 import { CodeMachine, type Helpers, stringAddress } from "./machine.ts";
@@ -232,17 +232,16 @@ export class RegionMachine extends CodeMachine {
       case "reg":
         return new RegisterOperand(this, form, this.general(number));
       case "xmm":
-        return new RegisterOperand(
-          this,
-          form,
-          new ContextRegister(this, this.ctx, CTX.xmm + 16 * number, CTX.xmm, 16),
-        );
-      case "seg":
-        return new RegisterOperand(
-          this,
-          form,
-          new ContextRegister(this, this.ctx, CTX.es + SEGMENT_BYTES * number, CTX.es, SEGMENT_BYTES),
-        );
+      case "mm":
+      case "seg": {
+        const [file, stride] = FILES[form.kind];
+        const place = new ContextRegister(this, this.ctx, file + stride * number, file, stride);
+        return new RegisterOperand(this, form, place);
+      }
+      case "st":
+      case "cr":
+      case "dr":
+        return new RegisterOperand(this, form, new ConstantNumber(this, number));
       case "mem": {
         const aligned = form.size === 16 && !this.form.encoding.flags.has("unaligned");
         let place: AddressPlace;
@@ -265,7 +264,6 @@ export class RegionMachine extends CodeMachine {
         return new ImmediateOperand(this, form, () => value ?? this.const(form.size as Size, low));
       }
     }
-    throw new Error(`${this.form.id} is not for regions`);
   }
 
   get long(): boolean {
@@ -324,6 +322,29 @@ export class RegionMachine extends CodeMachine {
     }
     if (this.opSize === 8) return this.goTo(i64.add(this.codePage.get(), BigInt(target)));
     this.jump(this.target(this.add(this.nextRip(), to.read())));
+  }
+}
+
+/** Registers of which only the number counts. */
+class ConstantNumber implements RegisterPlace {
+  constructor(readonly machine: RegionMachine, readonly n: number) {}
+  #fail(): never {
+    throw new Error(`${this.machine.form.id}: this register has only a number`);
+  }
+  read(): Int {
+    return this.#fail();
+  }
+  write(): void {
+    this.#fail();
+  }
+  readVector(): V128 {
+    return this.#fail();
+  }
+  writeVector(): void {
+    this.#fail();
+  }
+  number(): I32 {
+    return i32.const(this.n);
   }
 }
 
