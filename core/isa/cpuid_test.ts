@@ -61,8 +61,17 @@ Deno.test("a feature that is taken away is not shown, nor is what repeats it", (
   assert.equal(cpuid(0x80000001, 0, without, state).edx >> 24 & 1, 0);
 });
 
+Deno.test("leaf D tells of the components that XSAVE has", () => {
+  assert.deepEqual(cpuid(13, 0, features(), state), { eax: 3, ebx: 576, ecx: 576, edx: 0 });
+  assert.equal(cpuid(13, 1, features(), state).eax, 1);
+  assert.equal(cpuid(13, 2, features(), state).eax, 0);
+  const without = new Set(features());
+  without.delete("xsave");
+  assert.equal(cpuid(13, 0, without, state).eax, 0);
+});
+
 Deno.test("leaves beyond the last are zero", () => {
-  for (const leaf of [8, 0x0d, 0x40000000, 0x80000009, 0xffffffff]) {
+  for (const leaf of [8, 0x0e, 0x40000000, 0x80000009, 0xffffffff]) {
     assert.deepEqual(cpuid(leaf, 0, features(), state), { eax: 0, ebx: 0, ecx: 0, edx: 0 });
   }
 });

@@ -69,12 +69,16 @@ Deno.test("objdump sees the same instructions in what the assembler makes of eve
       const { encoding } = form;
       if (
         !form.modes.includes(mode) ||
-        (encoding.modrm && encoding.fixedModrm < 0 && encoding.operands.length === 0)
+        (encoding.modrm && encoding.fixedModrm < 0 && encoding.operands.length === 0) ||
+        // It knows no second encodings of x87 instructions.
+        (encoding.flags.has("noasm") && encoding.operands.some((one) => one.file === "st"))
       ) continue;
       for (let i = 0; i < 2; i++) {
         const text = disassemble(sample(form, mode, r), mode, BigInt(bytes.length));
         made.push({ at: bytes.length, text, id: form.id });
         bytes.push(...encodeText(text, { mode, origin: bytes.length, encoding }));
+        // objdump reads FWAIT together with an x87 instruction that follows.
+        if (text === "fwait") bytes.push(0x90);
       }
     }
     const seen = objdump(Uint8Array.from(bytes), mode);
