@@ -75,18 +75,13 @@ const OFTEN_DEAD = new Set([
 
 export function emitHelpers(runtime: Runtime): Helpers {
   const { m } = runtime;
-  const imports: Partial<Record<HelperName, FuncRef>> = {};
-  for (const name of ["random", "reciprocal", "reciprocalSquareRoot"] as const) {
-    const { params, result } = helpers[name];
-    imports[name] = m.importFunc("helpers", name, params, [result]) as unknown as FuncRef;
-  }
   const integer = defineIntegerHelpers(m);
   const made = {
     ...integer,
     ...defineFloat80Helpers(m, integer),
     ...defineFloatHelpers(m),
     ...defineVectorHelpers(m),
-    ...imports,
+    ...runtime.imported,
   } as Record<
     HelperName,
     FuncRef

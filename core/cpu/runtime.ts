@@ -14,6 +14,7 @@ import {
   ModuleBuilder,
   type TableRef,
 } from "../wasm/mod.ts";
+import { helpers } from "../isa/mod.ts";
 import {
   type HandlerBuilder,
   type HandlerParams,
@@ -32,6 +33,8 @@ import { SNAPSHOT_BYTES, SNAPSHOT_HEAD, SNAPSHOT_STATE } from "./profile.ts";
 import { REC_BACK, REC_LENGTH, REC_OFFSET } from "./record.ts";
 
 export const TABLE_LIMITS = { initial: 0x4000, maximum: 0x10000 };
+
+const IMPORTED_HELPERS = ["random", "reciprocal", "reciprocalSquareRoot"] as const;
 
 /** Functions of the linkage that regions import by their names. */
 export const LINKS = [
@@ -73,6 +76,8 @@ export class Runtime extends Linkage {
   /** (ctx, va, access, address): compares a TLB hit with a walk */
   override readonly capture: FuncRef<readonly ["i32", "i32"], readonly []>;
   override readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
+  /** Helpers in JavaScript. */
+  readonly imported: Readonly<Record<string, FuncRef>>;
   readonly #handlers: HandlerRef[] = [];
   #table: TableRef | undefined;
 
@@ -80,7 +85,15 @@ export class Runtime extends Linkage {
     super();
     const m = this.m;
     m.importMemory("cpu", "memory", { initial: 1, maximum: 65536, shared: true });
+    // Imports come first: a later one would move the index of every function.
     const foreign = m.importFunc("cpu", "foreign", ["i32", "f64", "i32", "i32", "i32", "i32"], ["i32"]);
+    const mismatch = m.importFunc("cpu", "tlbMismatch", ["i32", "f64", "i32", "i32", "i32"], []);
+    this.imported = Object.fromEntries(
+      IMPORTED_HELPERS.map((name) => {
+        const { params, result } = helpers[name];
+        return [name, m.importFunc("helpers", name, params, [result]) as unknown as FuncRef];
+      }),
+    );
     this.signature = m.type(["i32", "i32", "i32"], ["i32"]);
     this.translate = emitTranslate(m);
     this.access = emitAccess(m, this.translate, foreign);
@@ -102,7 +115,6 @@ export class Runtime extends Linkage {
     this.blocked = this.#emitBlocked();
     this.segmented = this.#emitSegmented();
     this.capture = this.#emitCapture();
-    const mismatch = m.importFunc("cpu", "tlbMismatch", ["i32", "f64", "i32", "i32", "i32"], []);
     this.check = m.func(
       { name: "checkTlb", params: ["i32", "i64", "i32", "i32"], results: [] },
       (f, ctx, va, access, address) => {
