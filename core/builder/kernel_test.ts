@@ -29,8 +29,6 @@ Deno.test("files that are no kernels are named for what they look like", () => {
   bootSector[510] = 0x55;
   bootSector[511] = 0xaa;
   bootSector[0] = 0xeb;
-  const bz = new Uint8Array(1024);
-  bz.set(text("HdrS"), 0x202);
   const cases: [Uint8Array, RegExp][] = [
     [new Uint8Array(), /an empty file/],
     [text("#!/bin/sh\n"), /a script/],
@@ -44,7 +42,6 @@ Deno.test("files that are no kernels are named for what they look like", () => {
     [gzipSync(text("nothing")), /gzip-compressed, and inside is a text file/],
   ];
   for (const [bytes, message] of cases) refuses("not-a-kernel", message, () => parseKernel(bytes));
-  refuses("unsupported-format", /bzImage/, () => parseKernel(bz));
 });
 
 Deno.test("a truncated file says so, wherever it is cut", () => {
