@@ -856,8 +856,9 @@ fill:
 .filled:
         movzx   eax, word [rbx + 4]
         add     r12, rax
+        ; (a template that was overwritten may say 0)
         sub     r15d, 1
-        jnz     .structure
+        jg      .structure
         pop     r15
         pop     r14
         pop     r13

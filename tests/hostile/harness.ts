@@ -300,7 +300,11 @@ export async function attack(options: Options): Promise<Report> {
       figures.collect(domain, how);
       const registers =
         /RIP:[^]*?rsp: [0-9a-f]+/.exec(domain.end?.registerDump ?? "")?.[0].replaceAll(/\s+/g, " ") ?? "";
-      log(`seed ${mine}: domain ${domain.domid} ${how} ${registers}`);
+      log(
+        `seed ${mine}: domain ${domain.domid} ${how} ${registers}${
+          how === "stuck" ? figures.rest(domain) : ""
+        }`,
+      );
       if (faults.length > before) {
         faults.push(`(found when seed ${mine}, domain ${domain.domid}, ended: ${how})`);
       }
@@ -356,6 +360,20 @@ class Figures {
     return [6, 7, 23, 24].map((word) => this.#word(domain, `state${vcpu}`, word).toString(16)).join(" ");
   }
 
+  /** What a domain does that makes no progress. */
+  rest({ domain }: HostDomain): string {
+    return domain.vcpus.map(({ id, sched, state, ctx }) => {
+      const { u8 } = domain.views;
+      const rip = BigInt.asUintN(64, domain.context.big(ctx, "rip")).toString(16);
+      return `v${id}: flags ${sched.flags} mode ${state.guestMode} rip ${rip} pending ${
+        u8[state.vcpuInfo]
+      } masked ${u8[state.vcpuInfo + 1]} ` +
+        `timer ${sched.singleshot - domain.machine.clock.peek()} poll ${state.pollPort} virq ${
+          state.virqPorts(0)
+        } retired ${domain.context.number(ctx, "retired")}`;
+    }).join("; ");
+  }
+
   #progress(domain: HostDomain): number {
     return this.#word(domain, "state0", 1) + this.#word(domain, "state1", 1);
   }
@@ -367,7 +385,11 @@ class Figures {
       if (domain.end !== undefined) {
         const stage = this.#word(domain, "stage", 0);
         if (this.#progress(domain) === 0 && stage > 0 && stage < 10) {
-          throw new Error(`the hostile guest does not start: stage ${this.#word(domain, "stage", 0)}`);
+          throw new Error(
+            `the hostile guest does not start: ${domain.end.registerDump} result ${
+              this.#word(domain, "stage_result", 0).toString(16)
+            } stage ${this.#word(domain, "stage", 0)}`,
+          );
         }
         const { reason, registerDump = "" } = domain.end;
         const why = registerDump.split("\n")[0].replace(/Domain \d+ \(vcpu#\d+\)/, "Domain").slice(0, 70);

@@ -2,11 +2,12 @@
  * What must always hold of frames, counted anew and compared: reference and type counts against page tables, top-level tables in use, descriptor
  * tables, vcpu_info pages, grants; the free frames; what TLBs hold. For tests: none of the domains may run.
  */
-import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_SPACES } from "../../cpu/context.ts";
+import { CTX, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_SPACES } from "../../cpu/context.ts";
 import { FRAME_INFO_BYTES, FrameFlag } from "../../cpu/layout.ts";
 import { GNTMAP_device_map, GNTMAP_readonly } from "../abi/grant_table.ts";
 import type { Domain } from "../domain.ts";
 import { mappingOf } from "../grants/table.ts";
+import type { Vcpu } from "../vcpu.ts";
 import { entryMfn, PTE } from "./entry.ts";
 import {
   ALLOCATED,
@@ -206,17 +207,25 @@ function checkFree(domain: Domain, fault: Fault): void {
   if (owned !== header.totPages) fault(`${header.totPages} pages are accounted, ${owned} are owned`);
 }
 
+const TLB_SPACE_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
+
+/** A space without a root: its record's second word (core/cpu/spaces.ts). */
+function isFreeSpace(domain: Domain, { ctx }: Vcpu, space: number): boolean {
+  return domain.views.i32[(ctx + CTX.spaces + space * 16 + 4) >>> 2] === -1;
+}
+
 /** No TLB lets code write to a table or to descriptors, reach a free frame, or write to one of Xen's own. */
 function checkTlbs(domain: Domain, fault: Fault): void {
   const types = pageTypesOf(domain);
   const { layout, views } = domain;
   const words = views.i32;
   const end = layout.tlbs + layout.vcpus * TLB_SPACES * TLB_ENTRIES * TLB_ENTRY_BYTES;
-  const spaceBytes = TLB_SPACES * TLB_ENTRIES * TLB_ENTRY_BYTES;
   const m2p = [layout.reserve.m2p >>> 12, layout.reserve.xenTables >>> 12];
   for (let at = layout.tlbs; at < end; at += TLB_ENTRY_BYTES) {
-    // Those of a vCPU that never ran have never been emptied.
-    if (domain.vcpus[Math.floor((at - layout.tlbs) / spaceBytes)].state.initialised === 0) continue;
+    const nth = Math.floor((at - layout.tlbs) / TLB_SPACE_BYTES);
+    const vcpu = domain.vcpus[Math.floor(nth / TLB_SPACES)];
+    // TLBs of a vCPU that never ran have never been emptied; one that is free is emptied before it is used.
+    if (vcpu.state.initialised === 0 || isFreeSpace(domain, vcpu, nth % TLB_SPACES)) continue;
     const addend = words[(at + TLB_ADDEND) >>> 2];
     for (const [offset, what] of [[0, "read"], [8, "write"], [16, "execute"]] as const) {
       const tag = words[(at + offset) >>> 2];
