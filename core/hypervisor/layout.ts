@@ -177,6 +177,8 @@ export const DomainHeader = struct("domain", {
   maxPages: "u32",
   /** Entries on the free-frame stack: guest frames that the domain does not own now. */
   freeFrames: "u32",
+  /** Lock of that stack: another domain that drops a last reference has not this domain's lock. Taken last of all. */
+  freeLock: "i32",
   /** Frames of xenpages kind shared with the guest (shared info, grant table). */
   xenheapPages: "u32",
   /** Highest pfn + 1 of the p2m that was built: for memory_op maximum_gpfn. */

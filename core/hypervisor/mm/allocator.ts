@@ -1,7 +1,22 @@
-/** Frames of a domain's memory that it gives back (balloon) and gets again. Under the domain's lock. */
+/** Frames of a domain's memory that it gives back (balloon) and gets again. Under the domain's lock, but for freeFrame. */
+import type { Domain } from "../domain.ts";
+import { DomainHeader } from "../layout.ts";
+import { Lock } from "../lock.ts";
 import type { PageTypes } from "./page_types.ts";
-import { ALLOCATED, REF_COUNT_MASK } from "./frame_info.ts";
+import { ALLOCATED, ON_FREE_STACK } from "./frame_info.ts";
 import { INVALID_M2P_LO, setM2p } from "./m2p.ts";
+
+const locks = new WeakMap<Domain, Lock>();
+
+/** The lock of the stack of free frames. */
+function stackLock(domain: Domain): Lock {
+  let lock = locks.get(domain);
+  if (lock === undefined) {
+    const word = (domain.header.base + DomainHeader.offsets.freeLock) >>> 2;
+    locks.set(domain, lock = new Lock(domain.views.i32, word, `free frames of domain ${domain.domid}`));
+  }
+  return lock;
+}
 
 /** free_domheap_page: the last reference is gone. The frame is zeroed (Xen's scrub) and goes to the free frames. */
 export function freeFrame(types: PageTypes, frame: number): void {
@@ -14,23 +29,28 @@ export function freeFrame(types: PageTypes, frame: number): void {
   types.setCountInfo(frame, 0);
   domain.views.u8.fill(0, frame * 4096, (frame + 1) * 4096);
   setM2p(domain, frame, INVALID_M2P_LO, INVALID_M2P_LO);
-  const { header, layout } = domain;
-  domain.views.u32[(layout.reserve.freeFrames >>> 2) + header.freeFrames] = frame;
-  header.freeFrames++;
-  header.totPages--;
+  stackLock(domain).with(() => {
+    const { header, layout } = domain;
+    domain.views.u32[(layout.reserve.freeFrames >>> 2) + header.freeFrames] = frame;
+    header.freeFrames++;
+    header.totPages--;
+    types.setCountInfo(frame, ON_FREE_STACK);
+  });
 }
 
 /** A frame for the guest, zeroed, with the allocation's reference. @returns -1 when there is none */
 export function allocateFrame(types: PageTypes): number {
   const { domain } = types;
-  const { header, layout } = domain;
-  if (header.freeFrames === 0 || header.totPages >= header.maxPages) return -1;
-  header.freeFrames--;
-  const frame = domain.views.u32[(layout.reserve.freeFrames >>> 2) + header.freeFrames];
-  types.setTypeInfo(frame, 0);
-  types.setCountInfo(frame, ALLOCATED | 1);
-  header.totPages++;
-  return frame;
+  return stackLock(domain).with(() => {
+    const { header, layout } = domain;
+    if (header.freeFrames === 0 || header.totPages >= header.maxPages) return -1;
+    header.freeFrames--;
+    const frame = domain.views.u32[(layout.reserve.freeFrames >>> 2) + header.freeFrames];
+    types.setTypeInfo(frame, 0);
+    types.setCountInfo(frame, ALLOCATED | 1);
+    header.totPages++;
+    return frame;
+  });
 }
 
 /** 2^order frames in a row, aligned to their number. @returns the first, or -1 */
@@ -45,7 +65,7 @@ export function allocateFrames(types: PageTypes, order: number): number {
 }
 
 export function isFree(types: PageTypes, frame: number): boolean {
-  return (types.countInfo(frame) & REF_COUNT_MASK) === 0;
+  return (types.countInfo(frame) & ON_FREE_STACK) !== 0;
 }
 
 /** The lowest aligned run of 2^order frames that `suits`. Alignment is of machine frames too: mfnBase is a multiple of 512. */
@@ -63,17 +83,19 @@ export function findRun(types: PageTypes, order: number, suits: (frame: number) 
 export function takeFrames(types: PageTypes, first: number, count: number): void {
   const { header, layout, views } = types.domain;
   const stack = views.u32, base = layout.reserve.freeFrames >>> 2;
-  let kept = 0;
-  for (let i = 0; i < header.freeFrames; i++) {
-    const frame = stack[base + i];
-    if (frame < first || frame >= first + count) stack[base + kept++] = frame;
-  }
-  header.freeFrames = kept;
-  header.totPages += count;
-  for (let frame = first; frame < first + count; frame++) {
-    types.setTypeInfo(frame, 0);
-    types.setCountInfo(frame, ALLOCATED | 1);
-  }
+  stackLock(types.domain).with(() => {
+    let kept = 0;
+    for (let i = 0; i < header.freeFrames; i++) {
+      const frame = stack[base + i];
+      if (frame < first || frame >= first + count) stack[base + kept++] = frame;
+    }
+    header.freeFrames = kept;
+    header.totPages += count;
+    for (let frame = first; frame < first + count; frame++) {
+      types.setTypeInfo(frame, 0);
+      types.setCountInfo(frame, ALLOCATED | 1);
+    }
+  });
 }
 
 /**
@@ -87,6 +109,7 @@ export function initialiseFrames(types: PageTypes, owned: number): void {
   header.freeFrames = 0;
   for (let frame = layout.frames - 1; frame >= owned; frame--) {
     domain.views.u32[stack + header.freeFrames++] = frame;
+    types.setCountInfo(frame, ON_FREE_STACK);
   }
   header.totPages = owned;
 }

@@ -25,6 +25,8 @@ export const TYPE_COUNT_MASK = VALIDATED - 1;
 /** countInfo: PGC_allocated (the allocation itself holds one reference), PGC_xen_heap (Xen's page, shared with the guest). */
 export const ALLOCATED = 0x80000000;
 export const XEN_HEAP = 0x40000000;
+/** Of frames on the stack of free ones. */
+export const ON_FREE_STACK = 1 << 29;
 export const REF_COUNT_MASK = (1 << 28) - 1;
 
 export function typeOf(info: number): PageType {

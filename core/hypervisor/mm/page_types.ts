@@ -149,10 +149,12 @@ export class PageTypes {
   /** get_page. @returns false: not allocated, or the count would overflow */
   getPage(frame: number): boolean {
     const index = this.#info + frame * 4 + 1;
-    const count = this.#u32[index] & REF_COUNT_MASK;
-    if (count === 0 || count >= REF_COUNT_MASK - 1) return false;
-    Atomics.add(this.#i32, index, 1);
-    return true;
+    for (;;) {
+      const info = Atomics.load(this.#i32, index), count = info & REF_COUNT_MASK;
+      if (count === 0 || count >= REF_COUNT_MASK - 1) return false;
+      // Another domain may be dropping the last reference, without this domain's lock.
+      if (Atomics.compareExchange(this.#i32, index, info, info + 1) === info) return true;
+    }
   }
 
   putPage(frame: number): void {
