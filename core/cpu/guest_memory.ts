@@ -73,16 +73,17 @@ export class GuestMemory {
   }
 
   write(ctx: number, low: number, high: number, bytes: Uint8Array): boolean {
-    const parts = this.#parts(ctx, low, high, bytes.length, WRITE);
-    if (!parts) return false;
-    for (const part of parts) {
-      if (part.address < 0) {
-        if (!this.#foreign(ctx, part, bytes, true)) return false;
-        continue;
+    // With the lock no frame changes its type between the translation and the copy. Not for foreign frames, whose domain has a lock of its own.
+    const parts = this.engine.world.locked(() => {
+      const parts = this.#parts(ctx, low, high, bytes.length, WRITE);
+      for (const part of parts ?? []) {
+        if (part.address < 0) continue;
+        this.#u8.set(bytes.subarray(part.from, part.from + part.length), part.address);
+        this.engine.frameWritten(part.address >>> 12, part.offset, part.length);
       }
-      this.#u8.set(bytes.subarray(part.from, part.from + part.length), part.address);
-      this.engine.frameWritten(part.address >>> 12, part.offset, part.length);
-    }
-    return true;
+      return parts;
+    });
+    return parts !== undefined &&
+      parts.every((part) => part.address >= 0 || this.#foreign(ctx, part, bytes, true));
   }
 }
