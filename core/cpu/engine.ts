@@ -458,14 +458,18 @@ export class Engine {
 
   /** Before a frame loses its writable type: no TLB of the domain can write to it any more when this returns. */
   dropWriteTags(frame: number): void {
-    if ((this.#frameFlags(frame) & FrameFlag.WRITE_TAGGED) === 0) return;
-    this.world.stopped(() => this.#spaces.dropTags(frame, true));
+    // Another vCPU may be between its walk and its tag, or this side of a copy: only a stop tells that it is not.
+    if (this.layout.vcpus === 1 && (this.#frameFlags(frame) & FrameFlag.WRITE_TAGGED) === 0) return;
+    this.world.stopped(() => {
+      if (this.#frameFlags(frame) & FrameFlag.WRITE_TAGGED) this.#spaces.dropTags(frame, true);
+    });
   }
 
   /** Before a frame leaves the domain: no TLB of the domain reaches it and it holds no code. */
   dropFrame(frame: number): void {
-    if (this.#frameFlags(frame) === 0) return;
+    if (this.layout.vcpus === 1 && this.#frameFlags(frame) === 0) return;
     this.world.stopped(() => {
+      if (this.#frameFlags(frame) === 0) return;
       this.cache.forget(frame);
       this.#spaces.dropTags(frame, false);
     });
