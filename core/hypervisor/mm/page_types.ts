@@ -55,6 +55,7 @@ const INVALID_PTE_MFN = 2 ** 40 - 1;
 
 export class PageTypes {
   readonly #i32: Int32Array;
+  readonly #i64: BigInt64Array;
   readonly #u32: Uint32Array;
   readonly #linear: Int16Array;
   /** Index of frame 0's type word; the count word follows. */
@@ -63,6 +64,7 @@ export class PageTypes {
 
   constructor(readonly domain: Domain, readonly tlb: TlbControl) {
     this.#i32 = domain.views.i32;
+    this.#i64 = new BigInt64Array(domain.views.buffer, 0, domain.views.buffer.byteLength >>> 3);
     this.#u32 = domain.views.u32;
     this.#info = domain.layout.frameInfo >>> 2;
     this.#weakened = (domain.header.base + DomainHeader.offsets.weakened) >>> 2;
@@ -116,17 +118,30 @@ export class PageTypes {
   }
 
   /**
-   * Stores an entry so that a walk on another worker sees the old one, none, or the new one.
+   * Stores an entry so that a walk on another worker sees the old one or the new one, or for one that is or was not present, none.
    * `flag` tells that decoded code may lie in the table's frame.
    */
   writeEntry(frame: number, slot: number, lo: number, hi: number): void {
     const words = this.#i32, index = frame * 1024 + slot * 2;
-    if (words[index + 1] !== hi) {
-      if (words[index] & PTE.PRESENT) Atomics.store(words, index, 0);
+    if (words[index + 1] === hi) Atomics.store(words, index, lo);
+    else if (words[index] & lo & PTE.PRESENT) Atomics.store(this.#i64, index / 2, both(lo, hi));
+    else {
+      Atomics.store(words, index, 0);
       Atomics.store(words, index + 1, hi);
+      Atomics.store(words, index, lo);
     }
-    Atomics.store(words, index, lo);
     this.written(frame, slot * 8, 8);
+  }
+
+  /** Stores an entry if the one there is as the caller has seen it: a walk may have set accessed and dirty bits since. @returns whether it was */
+  exchangeEntry(frame: number, slot: number, oldLo: number, oldHi: number, lo: number, hi: number): boolean {
+    const index = frame * 1024 + slot * 2;
+    const isSame = oldHi === hi
+      ? Atomics.compareExchange(this.#i32, index, oldLo, lo) === oldLo
+      : Atomics.compareExchange(this.#i64, index / 2, both(oldLo, oldHi), both(lo, hi)) ===
+        both(oldLo, oldHi);
+    if (isSame) this.written(frame, slot * 8, 8);
+    return isSame;
   }
 
   /**
@@ -413,4 +428,9 @@ export function pageTypesOf(domain: Domain): PageTypes {
     known.set(domain, types);
   }
   return types;
+}
+
+/** Both halves of an entry as an element of a BigInt64Array. */
+function both(lo: number, hi: number): bigint {
+  return (BigInt(hi) << 32n) | BigInt(lo >>> 0);
 }

@@ -6,6 +6,7 @@
 import { CTX, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_READ, TLB_WRITE } from "../../cpu/context.ts";
 import { Access } from "../../cpu/engine.ts";
 import { ExitReason } from "../../cpu/exit.ts";
+import { EAGAIN } from "../abi/errno.ts";
 import type { HypercallContext } from "../context.ts";
 import { entryHi, entryLo, entryMfn, PTE } from "../mm/entry.ts";
 import { PageType } from "../mm/frame_info.ts";
@@ -63,7 +64,8 @@ function runOnCopy(
   const scratch = domain.layout.reserve.scratch >>> 12;
   const saved = SAVED.map(([offset, length]) => view.u8.slice(ctx + offset, ctx + offset + length));
   const restore = () => SAVED.forEach(([offset], i) => view.u8.set(saved[i], ctx + offset));
-  words.copyWithin(scratch * PAGE_WORDS, frame * PAGE_WORDS, (frame + 1) * PAGE_WORDS);
+  const before = words.slice(frame * PAGE_WORDS, (frame + 1) * PAGE_WORDS);
+  words.set(before, scratch * PAGE_WORDS);
 
   const ripLo = view.get(ctx, "rip");
   const collides = indexOf(ripLo) === indexOf(lo) || indexOf(ripLo + 14) === indexOf(lo);
@@ -74,12 +76,15 @@ function runOnCopy(
     return false;
   }
   for (let slot = 0; slot < 512; slot++) {
-    const at = slot * 2, real = frame * PAGE_WORDS + at, copy = scratch * PAGE_WORDS + at;
-    if (words[real] === words[copy] && words[real + 1] === words[copy + 1]) continue;
-    if (modifyEntry(types, 1, frame, slot, words[copy], words[copy + 1]) !== 0) {
-      restore();
-      return false;
-    }
+    const at = slot * 2, copy = scratch * PAGE_WORDS + at;
+    if (before[at] === words[copy] && before[at + 1] === words[copy + 1]) continue;
+    const result = modifyEntry(types, 1, frame, slot, words[copy], words[copy + 1], {
+      expectedLo: before[at],
+    });
+    if (result === 0) continue;
+    restore();
+    // Where another vCPU's walk has set a bit that the instruction did not see, the guest comes here again.
+    return result === -EAGAIN;
   }
   domain.header.emulations++;
   return true;
