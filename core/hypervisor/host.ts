@@ -144,6 +144,11 @@ export class Host implements AsyncDisposable {
     return this.machine.header.pcpus;
   }
 
+  /** Errors of the hypervisor's own since it started; each is in the log with its stack. */
+  get internalErrors(): number {
+    return this.machine.header.internalErrors;
+  }
+
   /** Idle and busy time of the pCPUs. */
   pcpuTimes(): PcpuTimes[] {
     return this.#pcpus.times();

@@ -124,6 +124,8 @@ export const MachineHeader = struct("machine", {
   timersFired: "f64",
   domainsCreated: "f64",
   domainsDestroyed: "f64",
+  /** Errors of our own: exceptions that passed the hypercall boundary or hit a pCPU between domains, workers that were lost. */
+  internalErrors: "f64",
 });
 
 const machineParts = {

@@ -153,6 +153,7 @@ export class Pcpu {
   #report(what: string, error: unknown): void {
     const { machine } = this;
     const locks = releaseAllLocks();
+    machine.header.internalErrors++;
     const text = error instanceof Error ? error.stack ?? error.message : String(error);
     machine.report({
       kind: "log",
@@ -164,6 +165,7 @@ export class Pcpu {
   /** An error of our own while a vCPU ran: its domain ends as crashed, the machine goes on. */
   #giveUp(vcpu: Vcpu, error: unknown): void {
     const locks = releaseAllLocks();
+    this.machine.header.internalErrors++;
     const held = locks.length === 0 ? "" : ` holding ${locks.join(", ")}`;
     const text = error instanceof Error ? error.stack ?? error.message : String(error);
     // The engine may have been left in the middle of its work: the domain's other vCPUs wait for an even epoch.

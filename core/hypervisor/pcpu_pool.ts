@@ -118,6 +118,7 @@ export class PcpuPool {
     this.#workers[pcpu] = undefined;
     lost.worker.terminate();
     lost.port.close();
+    machine.header.internalErrors++;
     this.take({ kind: "log", text: `cpu#${pcpu} lost: ${message}` });
     const index = machine.scheduler.abandon(pcpu);
     if (index !== NONE) {

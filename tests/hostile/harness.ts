@@ -323,6 +323,9 @@ export async function attack(options: Options): Promise<Report> {
   try {
     await Promise.all([asks(), ...Array.from({ length: slots }, slot)]);
     await victim.check();
+    if (machine.host.internalErrors > 0) {
+      faults.push(`${machine.host.internalErrors} internal errors were counted`);
+    }
   } catch (error) {
     faults.push(`the judge: ${error instanceof Error ? error.stack : error}`);
   }
