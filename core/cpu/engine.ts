@@ -69,6 +69,8 @@ export class Engine {
   readonly layout: DomainLayout;
   readonly memory: WebAssembly.Memory;
   readonly hooks: EngineHooks;
+  /** TLB entries are compared with the page tables at every use (BuildOptions.checkTlb). */
+  readonly checksTlb: boolean;
   /** Code cache figures, for statistics and tests. */
   readonly cache: CodeCache;
   readonly world: World;
@@ -85,6 +87,7 @@ export class Engine {
     this.layout = layout;
     this.memory = memory;
     this.hooks = hooks;
+    this.checksTlb = image.checksTlb;
     this.view = new ContextView(buffer);
     this.#i32 = this.view.i32;
     this.world = new World(buffer, layout);

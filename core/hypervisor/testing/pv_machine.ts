@@ -18,7 +18,7 @@ import type { Report } from "../report.ts";
 import { Views } from "../struct.ts";
 import type { Vcpu } from "../vcpu.ts";
 
-let image: InterpreterImage | undefined;
+const images = new Map<boolean, InterpreterImage>();
 
 /** Guest frames by use. The rest is free for tests. */
 const CODE = 0, STACK = 4, DATA = 8, L4 = 16, L3 = 17, L2 = 18, L1 = 19;
@@ -46,13 +46,15 @@ export class PvMachine {
   #nextDomid = 1;
   #nextMfn = 1024;
 
-  constructor() {
-    image ??= buildInterpreter();
+  /** @param checkTlb the engines compare TLB entries with the page tables at every use */
+  constructor({ checkTlb = false } = {}) {
+    const image = images.get(checkTlb) ?? buildInterpreter({ checkTlb });
+    images.set(checkTlb, image);
     this.machine = new Machine({
       buffer: new SharedArrayBuffer(MACHINE.bytes),
       pcpu: 0,
       clockOffset: 0,
-      makeEngine: (domain) => makeXenEngine(image!, domain),
+      makeEngine: (domain) => makeXenEngine(image, domain),
       report: (report) => this.reports.push(report),
     });
   }

@@ -224,8 +224,12 @@ Deno.test("the forced emulation prefix takes CPUID and nothing else", () => {
   assert.equal(guestCpuid(d.cx, 1, 0).ecx < 0, true, "a hypervisor is there");
 });
 
-Deno.test("stores to a page table that is mapped read-only", () => {
-  const d = new PvMachine().domain();
+Deno.test("stores to a page table that is mapped read-only", () => storeToTable(new PvMachine().domain()));
+
+Deno.test("the same with every TLB entry checked", () =>
+  storeToTable(new PvMachine({ checkTlb: true }).domain()));
+
+function storeToTable(d: PvDomain): void {
   trap(d, 14, HANDLER);
   assert.equal(d.call(HYPERVISOR.vm_assist, 0, VMASST_TYPE.writable_pagetables), 0n);
   const slot = Number(BASE) / 4096 + SPARE;
@@ -256,7 +260,7 @@ Deno.test("stores to a page table that is mapped read-only", () => {
   assert.equal(at(), d.pte(SPARE + 1, 0x105));
   assert.equal(d.get("rsi"), 5n);
   assert.equal(stack(d, d.get("rsp"), 3)[2], 3n);
-});
+}
 
 Deno.test("single steps trap behind each instruction", () => {
   const d = new PvMachine().domain();

@@ -69,7 +69,9 @@ function runOnCopy(
 
   const ripLo = view.get(ctx, "rip");
   const collides = indexOf(ripLo) === indexOf(lo) || indexOf(ripLo + 14) === indexOf(lo);
-  const reason = collides ? stepRemapped(cx, scratch, mapping, lo, hi) : stepRedirected(cx, scratch, lo, hi);
+  const reason = collides || cx.engine.checksTlb
+    ? stepRemapped(cx, scratch, mapping, lo, hi)
+    : stepRedirected(cx, scratch, lo, hi);
 
   if (reason !== ExitReason.BUDGET) {
     restore();
