@@ -1,4 +1,4 @@
-/** The hostile guest: guest.asm with its tables, as a kernel image. */
+/** The hostile guest: the text in guest/ with its tables, as a kernel image. */
 import { readFileSync } from "node:fs";
 import { type KernelImage, makeElf, parseKernel, XEN_ELFNOTE } from "../../core/builder/mod.ts";
 import { vcpu_guest_context, VGCF_in_kernel } from "../../core/hypervisor/abi/xen.ts";
@@ -49,10 +49,17 @@ export interface HostileGuest {
 }
 
 export function hostileGuest(): HostileGuest {
-  const code = readFileSync(new URL("./guest.asm", import.meta.url), "utf8");
-  const tables = [templateText(), snippetText(), trapTable(0), trapTable(1), contextText()].join("\n");
+  const read = (part: string) => readFileSync(new URL(`./guest/${part}.asm`, import.meta.url), "utf8");
   // The tables come before the data, whose pages are counted on to stay apart.
-  const text = code.replace("; ---- data\n", () => `${tables}\n; ---- data\n`);
+  const text = [
+    ...["start", "values", "calls", "code"].map(read),
+    templateText(),
+    snippetText(),
+    trapTable(0),
+    trapTable(1),
+    contextText(),
+    read("data"),
+  ].join("\n");
   const { bytes, labels } = assemble(text, { mode: 64, origin: VIRT_BASE });
   const address = (label: string) => {
     const found = labels.get(label);

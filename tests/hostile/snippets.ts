@@ -1,4 +1,4 @@
-/** Instructions that a guest should not or need not execute, as data for guest.asm: fixed bytes, then random ones. */
+/** Instructions that a guest should not or need not execute, as data for guest/values.asm: fixed bytes, then random ones. */
 
 const MSRS = [
   0x10,

@@ -1,88 +1,33 @@
 /**
- * Hypercalls that look right, as data for guest.asm: for each sub-operation what its arguments and structures are made of. The guest draws the values;
+ * Hypercalls that look right, as data for the guest: for each sub-operation what its arguments and structures are made of. The guest draws the values;
  * some are wrong by accident, some on purpose.
  */
-import type { CStruct, Fields, Path } from "../../core/hypervisor/abi/cstruct.ts";
 import * as abi from "../../core/hypervisor/abi/mod.ts";
-
-/** Where a value comes from; the order is that of `kinds` in guest.asm. */
-const KINDS = [
-  "const",
-  "below",
-  "pick",
-  "any",
-  "bits",
-  "frame",
-  "spareFrame",
-  "spareAddress",
-  "entry",
-  "entryAddress",
-  "pointer",
-  "port",
-  "domid",
-  "code",
-] as const;
-
-interface Source {
-  readonly kind: typeof KINDS[number];
-  readonly parameter?: bigint | number;
-  readonly values?: readonly (bigint | number)[];
-}
-
-const is = (parameter: bigint | number): Source => ({ kind: "const", parameter });
-const below = (parameter: number): Source => ({ kind: "below", parameter });
-const pick = (...values: (bigint | number)[]): Source => ({ kind: "pick", values });
-const bits = (parameter: bigint | number): Source => ({ kind: "bits", parameter });
-const any: Source = { kind: "any" };
-const frame: Source = { kind: "frame" };
-const spareFrame: Source = { kind: "spareFrame" };
-const spareAddress: Source = { kind: "spareAddress" };
-const entry: Source = { kind: "entry" };
-const entryAddress: Source = { kind: "entryAddress" };
-const port: Source = { kind: "port" };
-const domid: Source = { kind: "domid" };
-const code: Source = { kind: "code" };
-const self = pick(0x7ff0, 0x7ff0, 0x7ff0, 0x7ff0, 0x7ff1, 1, 2);
-/** The structure, and a list behind it in the same page. */
-const structure: Source = { kind: "pointer", parameter: 0 };
-const list: Source = { kind: "pointer", parameter: 2048 };
-
-interface Field {
-  readonly offset: number;
-  readonly size: number;
-  readonly source: Source;
-}
-
-interface Template {
-  readonly name: string;
-  readonly number: number;
-  readonly args: readonly Source[];
-  readonly fields?: readonly Field[];
-  /** So many structures of `stride` bytes one after another. */
-  readonly repeat?: number;
-  readonly stride?: number;
-  /** Often ends the domain, or works only once: one draw in 64 is kept. */
-  readonly rare?: boolean;
-}
-
-function fields<F extends Fields>(
-  type: CStruct<F>,
-  sources: { readonly [name in Path<F>]?: Source },
-): Field[] {
-  const { fields: placed } = type.layout(64);
-  return Object.entries(sources).map(([path, source]) => {
-    const place = placed.get(path as Path<F>);
-    if (place === undefined) throw new RangeError(`${type.name} has no field ${path}`);
-    return { offset: place.offset, size: place.size, source: source as Source };
-  });
-}
-
-/** A list of qwords at 2048. */
-const listOf = (count: number, source: Source): Field[] =>
-  Array.from({ length: count }, (_, i) => ({ offset: 2048 + 8 * i, size: 8, source }));
-
-const words = (...sources: Source[]): Field[] =>
-  sources.map((source, i) => ({ offset: 8 * i, size: 8, source }));
+import {
+  any,
+  below,
+  bits,
+  code,
+  domid,
+  entry,
+  entryAddress,
+  type Field,
+  fields,
+  frame,
+  is,
+  KINDS,
+  list,
+  listOf,
+  pick,
+  port,
+  self,
+  type Source,
+  spareAddress,
+  spareFrame,
+  structure,
+  type Template,
+  words,
+} from "./sources.ts";
 
 const { HYPERVISOR, MMUEXT, XENMEM, GNTTABOP, EVTCHNOP, VCPUOP, SCHEDOP, PHYSDEVOP } = abi;
 
