@@ -1,4 +1,5 @@
 /** Runs vCPU contexts of one domain on one worker. */
+import { transcendental, transcendentalPart } from "../isa/float80/transcendental.ts";
 import { reciprocal, reciprocalSquareRoot } from "../isa/softfloat/mod.ts";
 import { BLOCK_ROOM, BlockDecoder } from "./block_decoder.ts";
 import { CodeCache } from "./code_cache.ts";
@@ -111,6 +112,8 @@ export class Engine {
         random: () => crypto.getRandomValues(random)[0],
         reciprocal,
         reciprocalSquareRoot,
+        transcendental,
+        transcendentalPart,
       },
     });
     this.exports = instance.exports as unknown as Exports;

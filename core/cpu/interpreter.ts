@@ -78,7 +78,7 @@ export function emitHelpers(runtime: Runtime): Helpers {
   const integer = defineIntegerHelpers(m);
   const made = {
     ...integer,
-    ...defineFloat80Helpers(m, integer),
+    ...defineFloat80Helpers(m, { ...integer, ...runtime.imported }),
     ...defineFloatHelpers(m),
     ...defineVectorHelpers(m),
     ...runtime.imported,

@@ -34,7 +34,13 @@ import { REC_BACK, REC_LENGTH, REC_OFFSET } from "./record.ts";
 
 export const TABLE_LIMITS = { initial: 0x4000, maximum: 0x10000 };
 
-const IMPORTED_HELPERS = ["random", "reciprocal", "reciprocalSquareRoot"] as const;
+const IMPORTED_HELPERS = [
+  "random",
+  "reciprocal",
+  "reciprocalSquareRoot",
+  "transcendental",
+  "transcendentalPart",
+] as const;
 
 /** Functions of the linkage that regions import by their names. */
 export const LINKS = [
@@ -77,7 +83,7 @@ export class Runtime extends Linkage {
   override readonly capture: FuncRef<readonly ["i32", "i32"], readonly []>;
   override readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
   /** Helpers in JavaScript. */
-  readonly imported: Readonly<Record<string, FuncRef>>;
+  readonly imported: Readonly<Record<typeof IMPORTED_HELPERS[number], FuncRef>>;
   readonly #handlers: HandlerRef[] = [];
   #table: TableRef | undefined;
 
@@ -93,7 +99,7 @@ export class Runtime extends Linkage {
         const { params, result } = helpers[name];
         return [name, m.importFunc("helpers", name, params, [result]) as unknown as FuncRef];
       }),
-    );
+    ) as unknown as Runtime["imported"];
     this.signature = m.type(["i32", "i32", "i32"], ["i32"]);
     this.translate = emitTranslate(m);
     this.access = emitAccess(m, this.translate, foreign);

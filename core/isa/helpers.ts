@@ -25,6 +25,9 @@ export const helpers = {
   ...floatHelpers,
   /** Wasm functions made by `defineVectorHelpers(module)`. */
   ...vectorHelpers,
+  /** JavaScript, see float80/transcendental.ts; what they give is for `x87Transcendental`. */
+  transcendental: { params: ["i32", "i64", "i32", "i64", "i32"], result: "i32" },
+  transcendentalPart: { params: ["i32"], result: "i64" },
   /** Wasm functions made by `defineFloat80Helpers(module, integer helpers)`. */
   ...float80Helpers,
 } as const satisfies Record<string, HelperType>;

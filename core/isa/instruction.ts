@@ -57,6 +57,8 @@ export interface InstructionSpec {
   readonly feature?: string;
   /** Bytes of the memory operand, [from, to), that differ between processors (FXSAVE's MXCSR_MASK): masked by the conformance test. */
   readonly openBytes?: readonly [number, number];
+  /** x87 results that the processor rounds its own way: one in the last place, and C1, may differ from the recording. */
+  readonly approximate?: boolean;
   /** Why no vectors can be recorded for it at user level ("privileged", "leaves to the host"), shown by the conformance test. */
   readonly unrecorded?: string;
   meaning(m: Machine, ...operands: Operand[]): void;

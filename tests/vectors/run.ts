@@ -94,7 +94,14 @@ function runSection(
       // The rule for undefined flags is asked only where it could matter.
       if (found.length > 0) {
         const open = undefinedFlags(form, machine.operandValues(form, one));
-        found = differences(one, recorded, ours, open, form.instruction.openBytes);
+        found = differences(
+          one,
+          recorded,
+          ours,
+          open,
+          form.instruction.openBytes,
+          form.instruction.approximate,
+        );
       }
     } catch (error) {
       found = [error instanceof Error ? error.message : String(error)];

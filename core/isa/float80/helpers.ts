@@ -36,6 +36,8 @@ export const float80Helpers = {
   x87ToDecimal: unary,
   /** (a, b, quiet): C0, C2, C3 of a comparison; quiet NaNs are invalid unless `quiet`. */
   x87Compare: { params: ["v128", "v128", "i32"], result: "i32" },
+  /** (operation, a, b, fcw): a function of transcendental.ts; its C2 says that the operand is out of range. */
+  x87Transcendental: { params: ["i32", "v128", "v128", "i32"], result: "v128" },
   /** FXAM's condition codes. */
   x87Examine: { params: ["v128"], result: "i32" },
 } as const;

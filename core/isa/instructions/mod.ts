@@ -40,3 +40,4 @@ import "./xsave.ts";
 import "./x87_arithmetic.ts";
 import "./x87_move.ts";
 import "./x87_compare.ts";
+import "./x87_transcendental.ts";
