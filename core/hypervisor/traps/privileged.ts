@@ -130,8 +130,14 @@ function emulate(cx: HypercallContext, i: PrivilegedInstruction): Outcome {
       if (result === 0) return "done";
       return debugRegister(cx, i.special) < 0 ? undefinedOpcode(cx) : "unhandled";
     }
-    case "xsetbv":
-      return "unhandled";
+    case "xsetbv": {
+      // XCR0 may be x87 with or without SSE: the components that CPUID leaf D shows.
+      const value = words[at(RAX)];
+      if (!isRing0 || !(state.cr4Lo & CR4.OSXSAVE)) return "unhandled";
+      if (words[at(RCX)] !== 0 || words[at(RDX)] !== 0 || !(value & 1) || value & ~3) return "unhandled";
+      view.set64(ctx, "xcr0", value, 0);
+      return "done";
+    }
   }
 }
 
