@@ -73,7 +73,7 @@ class Machine implements AsyncDisposable {
   async create(
     name: string,
     kernel: KernelImage,
-    cmdline: string,
+    cmdline: (domid: number) => string,
     output: (bytes: Uint8Array) => void,
     vcpus = 1,
     maxMemoryMiB = MEMORY_MIB,
@@ -85,7 +85,7 @@ class Machine implements AsyncDisposable {
       maxMemoryMiB,
       vcpus,
       codeBytes: 4 << 20,
-      build: (target) => buildPv(target, { kernel, cmdline }),
+      build: (target) => buildPv(target, { kernel, cmdline: cmdline(target.domid) }),
     });
     const { domid, consolePort, storePort } = domain;
     const ring = new ConsoleRing(domain.consoleRing, () => domain.notify(consolePort), output);
@@ -178,7 +178,7 @@ class Victim {
     const { domain, type } = await machine.create(
       "victim",
       parseKernel(image),
-      "",
+      () => "",
       (bytes) => victim.#text += decoder.decode(bytes),
     );
     const victim = new Victim(machine, domain, type);
@@ -270,8 +270,9 @@ export async function attack(options: Options): Promise<Report> {
       const { domain } = await machine.create(
         `hostile${mine}`,
         guest.kernel,
-        [BigInt(mine) * 0x9e3779b97f4a7c15n + 1n, victim.domain.domain.mfnBase, 4096]
-          .map((word) => BigInt.asUintN(64, BigInt(word)).toString(16)).join(" "),
+        (domid) =>
+          [BigInt(mine) * 0x9e3779b97f4a7c15n + 1n, victim.domain.domain.mfnBase, 4096, domid]
+            .map((word) => BigInt.asUintN(64, BigInt(word)).toString(16)).join(" "),
         () => {},
         2,
         mine % 3 === 0 ? MEMORY_MIB + 4 : MEMORY_MIB,

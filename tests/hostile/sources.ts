@@ -17,6 +17,7 @@ export const KINDS = [
   "port",
   "domid",
   "code",
+  "neighbour",
 ] as const;
 
 export interface Source {
@@ -37,6 +38,8 @@ export const entry: Source = { kind: "entry" };
 export const entryAddress: Source = { kind: "entryAddress" };
 export const port: Source = { kind: "port" };
 export const domid: Source = { kind: "domid" };
+/** This domain or one that was made just before or after it: they grant pages to each other. */
+export const neighbour: Source = { kind: "neighbour" };
 export const code: Source = { kind: "code" };
 export const self = pick(0x7ff0, 0x7ff0, 0x7ff0, 0x7ff0, 0x7ff1, 1, 2);
 /** The structure, and a list behind it in the same page. */

@@ -18,6 +18,7 @@ import {
   KINDS,
   list,
   listOf,
+  neighbour,
   pick,
   port,
   self,
@@ -236,7 +237,7 @@ function* grants(): Generator<Template> {
     rare,
   });
   const map = (flags: Source, host: Source) =>
-    fields(abi.gnttab_map_grant_ref, { host_addr: host, flags, ref, dom: domid });
+    fields(abi.gnttab_map_grant_ref, { host_addr: host, flags, ref, dom: neighbour });
   const size = abi.gnttab_map_grant_ref.size(64);
   yield op("map_grant_ref", map(pick(2, 2, 6, 3, 7, 1, 5, 0x3000a), spareAddress), size);
   yield {
@@ -271,7 +272,7 @@ function* grants(): Generator<Template> {
     "copy",
     fields(abi.gnttab_copy, {
       "source.u.gmfn": pick(8, 9, 10, 11, 12, 13, 14, 15, 16, 23, 0x7fffffff),
-      "source.domid": domid,
+      "source.domid": neighbour,
       "source.offset": bits(4095),
       "dest.u.gmfn": frame,
       "dest.domid": self,
@@ -289,7 +290,7 @@ function* grants(): Generator<Template> {
         "source.domid": self,
         "source.offset": is(0),
         "dest.u.gmfn": below(26),
-        "dest.domid": domid,
+        "dest.domid": neighbour,
         "dest.offset": is(0),
         len: pick(8, 64, 4096),
         flags: pick(2, 2, 2, 3),

@@ -215,7 +215,7 @@ scramble:
         ret
 kind_user_data:
         call    rnd
-        and     eax, 0x7fff
+        and     eax, 0xffff
         add     eax, 0x404000
         ret
 

@@ -4,6 +4,7 @@ values: dq value_small, rnd, value_word, value_power, value_mask, value_negative
         dq value_table, frame, entry_value, value_code, value_shared, value_m2p, value_hole, value_edge
 kinds:  dq kind_const, kind_below, kind_pick, value, kind_bits, frame, kind_spare_frame, kind_spare_address
         dq entry_value, entry_address, kind_pointer, kind_port, kind_domid, kind_code
+        dq kind_neighbour
 actions: times 14 dq act_template
         dq act_raw, act_raw, act_raw, act_multicall, act_multicall, act_multicall
         dq act_store, act_store, act_store, act_store, act_user, act_user, act_user, act_kernel, act_kernel, act_iret, act_ring, act_user
@@ -11,7 +12,8 @@ stores: dq store_mov, store_mov, store_mov, store_half, store_byte, store_xchg, 
         dq store_add, store_bits, store_or, store_many, store_copy, store_vector, store_push, store_call
 entry_flags: dq 0, 1, 3, 5, 7, 7, 7, 7, 0x27, 0x67, 0x107, 0x87, 0x63, 0x17, 0x8000000000000067, 0x0010000000000063
 entry_commands: db 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 3, 4, 7
-domids: dw 0x7ff0, 0, 1, 2, 3, 4, 5, 6, 0x7ff0, 0x7ff1, 0x7ff2, 0x7ff4, 0x7fff, 0xffff, 7, 0x7ff0
+domids: dw 0x7ff0, 0, 1, 2, 0x7ff0, 0x7ff1, 0x7ff2, 0x7ff4, 0x7fff, 0xffff, 3, 0x7ff0
+neighbours: dw 0, 0, 0, 0                       ; this domain twice, the next, the one before
         align   8
 edges:  dq 0x00007fffffffffff, 0x0000800000000000, 0xffff7fffffffffff, 0xffff800000000000
         dq 0xffff87ffffffffff, 0xffff880000000000, 0xffffffffffffffff, 0xfffffffffffff000

@@ -55,7 +55,7 @@ entry:
         mov     rax, [rsi + SI_MFN_LIST]
         mov     [rel p2m], rax
 
-        ; The command line: seed, first frame of a victim, frames of this domain; 16 hexadecimal digits each.
+        ; The command line: seed, first frame of a victim, frames of this domain, its domid; in hexadecimal.
         lea     rsi, [rsi + SI_CMD_LINE]
         call    parse
         mov     [rbp + S_RNG], rax
@@ -67,6 +67,14 @@ entry:
         mov     [rel victim], rax
         call    parse
         mov     [rel own_frames], rax
+        call    parse
+        lea     rdx, [rel neighbours]
+        mov     [rdx], ax
+        mov     [rdx + 2], ax
+        inc     eax
+        mov     [rdx + 4], ax
+        sub     eax, 2
+        mov     [rdx + 6], ax
 
         ; mfns of the spare pages
         xor     ebx, ebx
@@ -412,7 +420,7 @@ grant:
         mov     [rdx + rcx*8 + 64], ax
         mov     eax, ecx
         and     eax, 3
-        lea     rsi, [rel domids]
+        lea     rsi, [rel neighbours]
         mov     ax, [rsi + rax*2]
         mov     [rdx + rcx*8 + 66], ax
         inc     ecx

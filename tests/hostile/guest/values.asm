@@ -242,6 +242,12 @@ kind_domid:
         lea     rdx, [rel domids]
         movzx   eax, word [rdx + rax*2]
         ret
+kind_neighbour:
+        call    rnd
+        shr     rax, 62
+        lea     rdx, [rel neighbours]
+        movzx   eax, word [rdx + rax*2]
+        ret
 kind_code:
         lea     rax, [rel trap0]
         lea     rdx, [rel trap1]
