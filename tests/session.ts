@@ -23,16 +23,20 @@ export class Session implements AsyncDisposable {
   #wake: () => void = () => {};
   #ended = false;
 
-  /** @param terminal the command gets a pseudo-terminal (by util-linux' script), whose keys `send` presses */
+  /**
+   * @param terminal the command gets a pseudo-terminal (by util-linux' script), whose keys `send` presses; with a size,
+   * it has that many rows and columns
+   */
   constructor(
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
-    terminal = false,
+    terminal: boolean | { readonly rows: number; readonly columns: number } = false,
   ) {
     const command = [...COMMAND, ...args];
     const quoted = [Deno.execPath(), ...command].map((word) => `'${word}'`).join(" ");
-    this.#child = new Deno.Command(terminal ? "script" : Deno.execPath(), {
-      args: terminal ? ["-qec", quoted, "/dev/null"] : command,
+    const size = typeof terminal === "object" ? `stty rows ${terminal.rows} cols ${terminal.columns}; ` : "";
+    this.#child = new Deno.Command(terminal !== false ? "script" : Deno.execPath(), {
+      args: terminal !== false ? ["-qec", size + quoted, "/dev/null"] : command,
       cwd: ROOT,
       env: { NO_COLOR: "1", ...environment },
       stdin: "piped",
@@ -57,6 +61,11 @@ export class Session implements AsyncDisposable {
       take(text);
       this.#wake();
     }
+  }
+
+  /** Of the command (of script, with a terminal). */
+  get pid(): number {
+    return this.#child.pid;
   }
 
   get stdout(): string {

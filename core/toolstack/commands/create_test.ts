@@ -295,12 +295,12 @@ Deno.test("bad input is told in the user's words, before a host is started", asy
   assert.deepEqual(started, []);
 });
 
-Deno.test("the demo falls back to the built-in guest where GRUB cannot be fetched, and says why", async () => {
+Deno.test("the demo falls back to the built-in guest where Linux cannot be fetched, and says why", async () => {
   const script = { start: (guest: FakeDomain) => guest.end("poweroff") };
   const world = fakeWorld(script);
   assert.equal(await demo(undefined, false, world), 0);
   assert.equal(world.domains[0].spec.name, "builtin");
-  assert.match(world.said.join("\n"), /apt-get[\s\S]*built-in guest instead of GRUB/);
+  assert.match(world.said.join("\n"), /apt-get[\s\S]*built-in guest instead of Debian's Linux/);
   await assert.rejects(demo("grub", false, fakeWorld(script)), (error) => isUserError(error));
 });
 

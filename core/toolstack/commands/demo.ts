@@ -49,7 +49,7 @@ const DEMOS: Readonly<Record<DemoGuest, Demo>> = {
 };
 
 /** The guest of a demo for which none was named. */
-const DEFAULT_GUEST: DemoGuest = "grub";
+const DEFAULT_GUEST: DemoGuest = "linux";
 
 function configFile({ file }: Demo): string {
   return fileURLToPath(new URL(`../../../configs/${file}`, import.meta.url));

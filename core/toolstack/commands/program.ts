@@ -18,7 +18,8 @@ Examples:
   xenolith create -c guest.cfg memory=256      with a key of the file set anew
   xenolith create -n guest.cfg                 check the file and the kernel, create nothing
   echo help | xenolith create -c guest.cfg     in a pipeline: the console is standard input and output
-  xenolith demo                                GRUB, fetched from Debian, at its prompt
+  xenolith demo                                Debian's Linux and a shell, fetched through apt
+  xenolith demo --guest grub                   GRUB for Xen at its prompt
 
 ^] leaves a console.
 
@@ -59,7 +60,9 @@ export function parseCommandLine(args: readonly string[], { out, err }: Output):
       request = { command: "create", options: { file, overrides, ...options } };
     });
   program.command("demo")
-    .description("boot GRUB (fetched from Debian through apt) or a small built-in guest on the console")
+    .description(
+      "boot Debian's Linux with a shell, GRUB (both fetched through apt) or a built-in guest on the console",
+    )
     .addOption(new Option("-g, --guest <guest>", "which guest").choices(DEMO_GUESTS))
     .option("-q, --quiet", "print nothing but errors and the console", false)
     .action(({ guest, quiet }) => {

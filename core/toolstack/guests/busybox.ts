@@ -10,12 +10,12 @@ const FIRST_NAMES = "[\0[[\0";
 const DIRECTORIES = ["bin", "dev", "etc", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp"];
 
 /**
- * Process 1. busybox's poweroff, halt and reboot send it a signal each unless they are told to do it themselves (-f);
- * it waits for the shell in a way that lets its traps run. Words of the kernel's command line that the kernel does not
- * know come in as environment variables: LINES and COLUMNS tell the size of the terminal.
+ * What process 1 does before it becomes busybox's init, which gets what poweroff, halt and reboot ask for by signals, and
+ * whose children (unlike a script's background jobs) do not ignore ^C. Words of the kernel's command line that the kernel
+ * does not know come in as environment variables: LINES and COLUMNS tell the size of the terminal.
  */
 const INIT = `#!/bin/sh
-export PATH=/bin HOME=/root
+export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
@@ -25,19 +25,17 @@ hostname xenolith
 for module in /lib/modules/*.ko; do
   [ -e "$module" ] && insmod "$module"
 done
-trap 'poweroff -f' USR2
-trap 'halt -f' USR1
-trap 'reboot -f' TERM
 [ -n "$LINES" ] && [ -n "$COLUMNS" ] && stty rows "$LINES" cols "$COLUMNS"
 cat /etc/motd
-cd /root
-while :; do
-  setsid cttyhack sh -l &
-  wait $!
-done
+exec init
 `;
 
-const PROFILE = `export PS1='\\h:\\w\\$ '
+/** cttyhack finds the console's own device, which can control a terminal's jobs; /dev/console cannot. */
+const INITTAB = `::respawn:/bin/cttyhack /bin/sh -l
+`;
+
+const PROFILE = `export PATH=/bin HOME=/root PS1='\\h:\\w\\$ '
+cd
 `;
 
 const MOTD = `
@@ -82,6 +80,7 @@ export function makeBusyboxInitramfs(
       target: "busybox",
     })),
     { kind: "file", path: "init", data: INIT, mode: 0o755 },
+    { kind: "file", path: "etc/inittab", data: INITTAB },
     { kind: "file", path: "etc/profile", data: PROFILE },
     { kind: "file", path: "etc/motd", data: MOTD },
     { kind: "file", path: "etc/passwd", data: "root::0:0:root:/root:/bin/sh\n" },

@@ -1,0 +1,83 @@
+/** What the README claims: tests/claims.json, typed. */
+import { z } from "zod";
+
+const regularExpression = z.string().transform((text, context) => {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
+
+/** Waits for a pattern on the console, then types. */
+const step = z.strictObject({
+  await: regularExpression,
+  send: z.string().optional(),
+  /** The machine may have much else to do. */
+  seconds: z.number().positive().default(180),
+});
+
+const judge = z.discriminatedUnion("kind", [
+  /** The guest says it itself, on its console; then the command ends with this code. */
+  z.strictObject({
+    kind: z.literal("guest's own output"),
+    steps: z.array(step).min(1),
+    exit: z.number().int().default(0),
+    stderr: regularExpression.optional(),
+  }),
+  /** The host's /proc tells what the command costs after the steps, while the guest is left alone. */
+  z.strictObject({
+    kind: z.literal("host accounting"),
+    steps: z.array(step).min(1),
+    settleSeconds: z.number().positive().default(5),
+    seconds: z.number().positive(),
+    maximumCorePercent: z.number().positive().optional(),
+    maximumResidentMiB: z.number().positive().optional(),
+  }),
+  /** The command itself holds the guest against another program and ends with 0 when they agree. */
+  z.strictObject({ kind: z.literal("another program"), seconds: z.number().positive().default(600) }),
+  /** A file that the command leaves behind has this in it. */
+  z.strictObject({
+    kind: z.literal("a file's contents"),
+    path: z.string(),
+    contains: regularExpression,
+    seconds: z.number().positive().default(600),
+  }),
+]);
+
+const shown = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]+$/),
+  capability: z.string(),
+  /** The guest or client that this repository does not contain, on which it is shown. */
+  on: z.string(),
+  /** "xenolith ARG..." runs this tree's own command, "deno ARG..." the same Deno; else a program of the machine. */
+  command: z.array(z.string()).min(1),
+  judge,
+});
+
+const absent = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]+$/),
+  capability: z.string(),
+  /** What happens today. */
+  absent: z.string(),
+});
+
+const file = z.strictObject({ claims: z.array(z.union([absent, shown])) });
+
+export type Claim = z.infer<typeof shown>;
+export type Absence = z.infer<typeof absent>;
+export type Judge = Claim["judge"];
+
+/** @throws Error that names what is wrong with the file */
+export function parseClaims(text: string): (Claim | Absence)[] {
+  const result = file.safeParse(JSON.parse(text));
+  if (!result.success) throw new Error(`tests/claims.json: ${z.prettifyError(result.error)}`);
+  const { claims } = result.data;
+  const seen = new Set<string>();
+  for (const { id } of claims) {
+    if (seen.has(id)) throw new Error(`tests/claims.json: two claims are called ${id}`);
+    seen.add(id);
+  }
+  return claims;
+}

@@ -1,0 +1,97 @@
+/** Runs a claim's command and judges it. */
+import assert from "node:assert/strict";
+import { ROOT, Session } from "../session.ts";
+import type { Claim, Judge } from "./claim.ts";
+
+/** What was measured, in words, where there is a figure to tell. */
+export type Finding = string | undefined;
+
+type Steps = Extract<Judge, { steps: unknown }>["steps"];
+
+function xenolithArguments([program, ...args]: readonly string[]): string[] {
+  if (program === "xenolith") return args;
+  throw new Error(`this judge attaches to a console: the command is "xenolith ...", not ${program}`);
+}
+
+async function follow(session: Session, steps: Steps): Promise<void> {
+  for (const { await: pattern, send, seconds } of steps) {
+    await session.expect(pattern, seconds);
+    if (send !== undefined) await session.send(send);
+  }
+}
+
+/** Runs a command to its end. @throws AssertionError when it does not end with 0 */
+async function runToEnd([program, ...args]: readonly string[], seconds: number): Promise<void> {
+  const [command, all] = program === "deno"
+    ? [Deno.execPath(), args]
+    : program === "xenolith"
+    ? [Deno.execPath(), ["run", "-A", "--unstable-worker-options", "mod.ts", ...args]]
+    : [program, args];
+  const child = new Deno.Command(command, {
+    args: all,
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const late = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
+  try {
+    const { code, stdout, stderr } = await child.output();
+    const text = new TextDecoder();
+    assert.equal(code, 0, `${text.decode(stdout).slice(-3000)}${text.decode(stderr).slice(-1500)}`);
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+/** CPU seconds that a process has used, and its resident set in MiB, as Linux' /proc tells (proc(5)). */
+function accounting(pid: number): { seconds: number; residentMiB: number } {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  const resident = /^VmRSS:\s+(\d+) kB$/m.exec(status);
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // The name in parentheses may have blanks in it: fields are counted from behind it. utime is the 14th, in 1/100 s.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return {
+    seconds: (Number(fields[11]) + Number(fields[12])) / 100,
+    residentMiB: Number(resident?.[1]) / 1024,
+  };
+}
+
+const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** @throws Error when the claim does not hold */
+export async function judgeClaim({ command, judge }: Claim): Promise<Finding> {
+  switch (judge.kind) {
+    case "guest's own output": {
+      await using session = new Session(xenolithArguments(command));
+      await follow(session, judge.steps);
+      const { code, stderr } = await session.finish(180);
+      assert.equal(code, judge.exit, stderr);
+      if (judge.stderr !== undefined) assert.match(stderr, judge.stderr);
+      return;
+    }
+    case "host accounting": {
+      await using session = new Session(xenolithArguments(command));
+      await follow(session, judge.steps);
+      await sleep(judge.settleSeconds);
+      const before = accounting(session.pid), start = performance.now();
+      await sleep(judge.seconds);
+      const after = accounting(session.pid);
+      const share = 100_000 * (after.seconds - before.seconds) / (performance.now() - start);
+      const { maximumCorePercent = Infinity, maximumResidentMiB = Infinity } = judge;
+      assert.ok(
+        share < maximumCorePercent,
+        `${share.toFixed(2)} % of a core, more than ${maximumCorePercent}`,
+      );
+      const { residentMiB } = after;
+      assert.ok(residentMiB < maximumResidentMiB, `${residentMiB.toFixed(0)} MiB resident`);
+      return `${share.toFixed(1)} % of a core, ${residentMiB.toFixed(0)} MiB resident`;
+    }
+    case "another program":
+      return void await runToEnd(command, judge.seconds);
+    case "a file's contents":
+      await runToEnd(command, judge.seconds);
+      assert.match(await Deno.readTextFile(new URL(judge.path, `file://${ROOT}`)), judge.contains);
+      return;
+  }
+}
