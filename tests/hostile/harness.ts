@@ -415,12 +415,21 @@ class Figures {
     this.#ends.set(how, (this.#ends.get(how) ?? 0) + 1);
     this.#rounds += plausible(this.#progress(domain));
     this.#traps += plausible(this.#word(domain, "state0", 4) + this.#word(domain, "state1", 4));
-    TEMPLATES.forEach(({ name }, i) => {
-      const figures = this.#templates.get(name)!;
-      figures.calls += plausible(this.#word(domain, "template_calls", i));
-      figures.successes += plausible(this.#word(domain, "template_successes", i));
-    });
-    for (let i = 0; i < this.#raw.length; i++) this.#raw[i] += plausible(this.#word(domain, "raw_calls", i));
+    // The guest may have written over its own figures: such are not counted.
+    const calls = TEMPLATES.map((_, i) => this.#word(domain, "template_calls", i));
+    const successes = TEMPLATES.map((_, i) => this.#word(domain, "template_successes", i));
+    const rounds = this.#progress(domain);
+    const sum = calls.reduce((total, count) => total + count, 0);
+    if (sum <= rounds && successes.every((count, i) => count <= calls[i])) {
+      TEMPLATES.forEach(({ name }, i) => {
+        const figures = this.#templates.get(name)!;
+        figures.calls += calls[i];
+        figures.successes += successes[i];
+      });
+      for (let i = 0; i < this.#raw.length; i++) {
+        this.#raw[i] += plausible(this.#word(domain, "raw_calls", i));
+      }
+    }
     for (const [name, count] of Object.entries(domain.info().counters)) {
       this.#counters.set(name, (this.#counters.get(name) ?? 0) + count);
       if (name.startsWith("hypercall ")) this.#hypercalls += count;
