@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type PackagedFile, packagedFile } from "../core/toolstack/guests/apt.ts";
 import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
+import { debianKernel } from "../core/toolstack/guests/debian_kernel.ts";
 import { GUEST_FILES, XEN_HEADERS } from "./guests.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
+import { userland } from "./linux/userland.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -101,15 +103,31 @@ async function holds(folder: string, pattern: RegExp): Promise<boolean> {
 /** Fetches what tests need, so that a missing guest is one clear failure and not a timeout in each test. */
 async function fetchPackages(): Promise<TestResult[]> {
   title("guests and headers");
+  const progress = (line: string) => console.log(`  ${line}`);
+  const options = { cache: cacheDirectory(), progress };
+  const packaged = (file: PackagedFile) => ({
+    from: file.packages.join(" or "),
+    fetch: () => packagedFile(file, options),
+  });
+  const wanted: Record<string, { from: string; fetch: () => Promise<string> }> = {
+    ...Object.fromEntries(Object.entries(GUEST_FILES).map(([name, file]) => [name, packaged(file)])),
+    xenHeaders: packaged(XEN_HEADERS),
+    linux: {
+      from: "linux-image-cloud-amd64",
+      fetch: async () => (await debianKernel({ flavour: "cloud" }, options)).path,
+    },
+    programs: {
+      from: "busybox-static, coreutils and others",
+      fetch: async () => `${(await userland(progress)).files.size} files`,
+    },
+  };
   const results: TestResult[] = [];
-  const files: [string, PackagedFile][] = [...Object.entries(GUEST_FILES), ["xenHeaders", XEN_HEADERS]];
-  for (const [name, file] of files) {
-    const result = { file: "tests/guests.ts", name: `fetch ${name} (${file.packages.join(" or ")})` };
+  for (const [name, { from, fetch }] of Object.entries(wanted)) {
+    const result = { file: "tests/guests.ts", name: `fetch ${name} (${from})` };
     try {
-      const options = { cache: cacheDirectory(), progress: (line: string) => console.log(`  ${line}`) };
-      const path = await packagedFile(file, options);
-      if (file === XEN_HEADERS) Deno.env.set("XEN_INCLUDE_DIR", path);
-      console.log(`${name}: ${path}`);
+      const found = await fetch();
+      if (name === "xenHeaders") Deno.env.set("XEN_INCLUDE_DIR", found);
+      console.log(`${name}: ${found}`);
       results.push({ ...result, outcome: "passed" });
     } catch (error) {
       console.error(error instanceof Error ? error.message : error);
