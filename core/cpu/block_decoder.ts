@@ -1,12 +1,11 @@
 /** Writes records: one instruction after another, from a frame's bytes to the arena, until the block ends. */
-import { Decoded, Decoder, DecodeResult, type Form, forms, NO_REGISTER } from "../isa/mod.ts";
+import { Decoded, Decoder, DecodeResult, type Form, forms, Liveness, NO_REGISTER } from "../isa/mod.ts";
 import { type CodeCache, MAXIMUM_BLOCK_BYTES } from "./code_cache.ts";
 import { CodeMode, CTX, SEGMENT_BYTES, SegmentNumber } from "./context.ts";
 import { Vector } from "./exit.ts";
 import { DEAD_FLAGS, EXCLUSIVE, type InterpreterImage, Special, VARIANTS } from "./interpreter.ts";
 import { Addressing } from "./interpreter_machine.ts";
 import { conditionOf } from "./fusion.ts";
-import { DeadFlags } from "./dead_flags.ts";
 import {
   REC_ADDRESS_SHIFT,
   REC_BACK,
@@ -73,7 +72,7 @@ function planOf(form: Form): Plan {
 interface Shared {
   readonly decoder: Decoder;
   readonly plans: readonly Plan[];
-  readonly dead: DeadFlags;
+  readonly dead: Liveness;
 }
 
 const sharedByImage = new WeakMap<Uint8Array, Shared>();
@@ -81,7 +80,7 @@ const sharedByImage = new WeakMap<Uint8Array, Shared>();
 function sharedFor({ leaves }: InterpreterImage): Shared {
   let shared = sharedByImage.get(leaves);
   if (shared === undefined) {
-    shared = { decoder: new Decoder(), plans: forms().map(planOf), dead: new DeadFlags(leaves) };
+    shared = { decoder: new Decoder(), plans: forms().map(planOf), dead: new Liveness(leaves) };
     sharedByImage.set(leaves, shared);
   }
   return shared;
@@ -98,7 +97,7 @@ export class BlockDecoder {
   readonly #slots: Uint16Array;
   readonly #specials: number;
   readonly #scratch = new Uint8Array(16);
-  readonly #dead: DeadFlags;
+  readonly #dead: Liveness;
   readonly #blockForms = new Int32Array(MAXIMUM_BLOCK);
   readonly #fusedAt = new Uint16Array(MAXIMUM_BLOCK);
   readonly #fused: Uint16Array;

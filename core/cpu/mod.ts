@@ -13,7 +13,7 @@
  * - region_machine.ts, region_linkage.ts: the same for regions
  *
  * Decoded code and sharing:
- * - record.ts: records and code maps; block_decoder.ts: writes them; dead_flags.ts: which flag work they leave out
+ * - record.ts: records and code maps; block_decoder.ts: writes them, without flag work that nobody sees (core/isa/liveness.ts)
  * - code_cache.ts: the arena and its invalidation; spaces.ts: TLBs; world.ts: how workers keep out of each other's way
  */
 export * from "./context.ts";

@@ -2,10 +2,9 @@
  * The region translator's entry: a hot block, and the blocks of its page that it jumps to directly, become one function with the
  * signature of a handler. The head's record then names that function; REC_BASE_SLOT keeps its handler.
  */
-import { Decoded, Decoder, DecodeResult, forms } from "../isa/mod.ts";
+import { Decoded, Decoder, DecodeResult, forms, Liveness } from "../isa/mod.ts";
 import { i32, type Label, type Local } from "../wasm/mod.ts";
 import { CodeMode, CTX } from "./context.ts";
-import { DeadFlags } from "./dead_flags.ts";
 import type { Engine } from "./engine.ts";
 import type { InterpreterImage } from "./interpreter.ts";
 import { Special, VARIANTS } from "./interpreter.ts";
@@ -35,7 +34,7 @@ interface Node {
 /** Translates blocks and puts them in the place of their records' handlers. One for an engine, on a domain with one worker. */
 export class RegionTranslator {
   readonly #decoder = new Decoder();
-  readonly #dead: DeadFlags;
+  readonly #dead: Liveness;
   readonly #i32: Int32Array;
   readonly #u8: Uint8Array;
   readonly #u16: Uint16Array;
@@ -43,7 +42,7 @@ export class RegionTranslator {
 
   constructor(readonly engine: Engine, readonly image: InterpreterImage) {
     const { buffer } = engine.view;
-    this.#dead = new DeadFlags(image.leaves);
+    this.#dead = new Liveness(image.leaves);
     this.#i32 = new Int32Array(buffer);
     this.#u8 = new Uint8Array(buffer);
     this.#u16 = new Uint16Array(buffer);

@@ -60,4 +60,15 @@ export class Liveness {
     }
     return dead;
   }
+
+  /** Whether somebody can see the flags with which a block of these forms is entered. */
+  liveAtEntry(block: readonly number[]): boolean {
+    let wanted = ALL_STATUS;
+    for (const form of block) {
+      if (form < 0 || this.#leaves[form] !== 0 || (this.#masks[form].reads & wanted) !== 0) return true;
+      wanted &= ~this.#masks[form].writes;
+      if (wanted === 0) return false;
+    }
+    return true;
+  }
 }
