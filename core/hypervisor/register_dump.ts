@@ -1,4 +1,5 @@
 /** A vCPU's registers, stack and code as Xen prints them for a crashed PV guest (xen/arch/x86/traps.c: registers and guest stack; console lines). */
+import { Reg } from "../isa/mod.ts";
 import { CTX, SEGMENT_SELECTOR } from "../cpu/context.ts";
 import { FRAME_INFO_BYTES } from "../cpu/layout.ts";
 import { vcpu_info } from "./abi/xen.ts";
@@ -12,24 +13,6 @@ const REGISTERS = [
   ["r9", "r10", "r11"],
   ["r12", "r13", "r14"],
 ] as const;
-const NUMBER: Record<string, number> = {
-  rax: 0,
-  rcx: 1,
-  rdx: 2,
-  rbx: 3,
-  rsp: 4,
-  rbp: 5,
-  rsi: 6,
-  rdi: 7,
-  r8: 8,
-  r9: 9,
-  r10: 10,
-  r11: 11,
-  r12: 12,
-  r13: 13,
-  r14: 14,
-  r15: 15,
-};
 const CR2 = vcpu_info.offset("arch.cr2");
 const STACK_LINES = 20;
 const WORDS_A_LINE = 4;
@@ -95,11 +78,11 @@ function codeLine(vcpu: Vcpu, rip: bigint): string {
 export function registerDump(vcpu: Vcpu): string {
   const { domain, ctx, state } = vcpu;
   const { context, views } = domain;
-  const register = (name: string) => context.reg(ctx, NUMBER[name]);
+  const register = (name: keyof typeof Reg) => context.reg(ctx, Reg[name]);
   const selector = (name: "cs" | "ds" | "es" | "fs" | "gs" | "ss") =>
     hex(context.i32[(ctx + CTX[name] + SEGMENT_SELECTOR) >>> 2] & 0xffff, 4);
   const base = (name: "fs" | "gs") => context.data.getBigUint64(ctx + CTX[name] + 16, true);
-  const cell = (name: string) => `${`${name}:`.padEnd(4)} ${hex(register(name))}`;
+  const cell = (name: keyof typeof Reg) => `${`${name}:`.padEnd(4)} ${hex(register(name))}`;
   const rip = context.big(ctx, "rip");
   const masked = state.vcpuInfo === 0 ? 0 : views.u8[state.vcpuInfo + 1];
   const cr3 = context.number(ctx, "rootMfn") * 4096;

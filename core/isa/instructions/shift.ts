@@ -217,6 +217,18 @@ function joined(m: Machine, size: 2 | 4, ...parts: Int[]): Int {
   return parts.map((part) => m.i64(part) as Int).reduce((above, part) => m.or(m.shl(above, size * 8), part));
 }
 
+/** Writes the result; a count of zero leaves the flags. OF: whether the sign changed. */
+function finishDoubleShift(m: Machine, dst: Operand, a: Int, count: I32, result: Int, carry: I32): void {
+  const size = m.opSize;
+  dst.write(result);
+  m.if(count, () => {
+    m.flags.afterResult(size, result, {
+      CF: carry,
+      OF: i32.xor(topBit(m, result, size), topBit(m, a, size)),
+    });
+  });
+}
+
 export const shld = instruction("shld", {
   encodings: ["0F A4 /r Ev,Gv,Ib", "0F A5 /r Ev,Gv,CL"],
   flags: DOUBLE_SHIFT,
@@ -236,13 +248,7 @@ export const shld = instruction("shld", {
       result = m.let(m.truncate(m.shr(m.shl(whole, count), width - size * 8), size));
       carry = bitOf(m, whole, i32.sub(width, count));
     }
-    dst.write(result);
-    m.if(count, () => {
-      m.flags.afterResult(size, result, {
-        CF: carry,
-        OF: i32.xor(topBit(m, result, size), topBit(m, a, size)),
-      });
-    });
+    finishDoubleShift(m, dst, a, count, result, carry);
   },
 });
 
@@ -264,12 +270,6 @@ export const shrd = instruction("shrd", {
       result = m.let(m.truncate(m.shr(whole, count), size));
       carry = bitOf(m, whole, i32.sub(count, 1));
     }
-    dst.write(result);
-    m.if(count, () => {
-      m.flags.afterResult(size, result, {
-        CF: carry,
-        OF: i32.xor(topBit(m, result, size), topBit(m, a, size)),
-      });
-    });
+    finishDoubleShift(m, dst, a, count, result, carry);
   },
 });
