@@ -9,6 +9,8 @@ import { i32, i64 } from "../wasm/mod.ts";
 import { CTX } from "./context.ts";
 import { Internal } from "./exit.ts";
 import { pairs } from "./fusion.ts";
+import { HOT_HANDLERS } from "./hot_handlers.ts";
+import { HotMachine } from "./hot_machine.ts";
 import { Addressing, InterpreterMachine } from "./interpreter_machine.ts";
 import type { Helpers } from "./machine.ts";
 import { REC_DISP, REC_TARGET } from "./record.ts";
@@ -122,19 +124,24 @@ export function buildInterpreter(options: InterpreterOptions = {}): InterpreterI
 
 /** The module's bytes, which a cache may keep. */
 export function emitInterpreter(options: InterpreterOptions = {}) {
-  const runtime = new Runtime({ checkTlb: false, profile: false, ...options });
+  const runtime = new Runtime({ checkTlb: false, profile: false, ...options }, HOT_HANDLERS);
   const helperRefs = emitHelpers(runtime);
   const all = forms();
   const slots = new Uint16Array(all.length * VARIANTS + SPECIALS);
   const leaves = new Uint8Array(all.length);
   for (const form of all) {
     const emit = (variant: number, addressing: number, deadFlags: boolean, exclusive: boolean) => {
-      slots[form.number * VARIANTS + variant] = runtime.handler(form.id, (f, ctx, rec, left) => {
-        const which = { addressing, deadFlags, exclusive };
-        const machine = new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which);
-        machine.emitHandler(form);
-        if (machine.mayLeave) leaves[form.number] = 1;
-      });
+      slots[form.number * VARIANTS + variant] = runtime.handler(
+        `${form.id} /${variant}`,
+        (f, ctx, rec, left, hot) => {
+          const which = { addressing, deadFlags, exclusive };
+          const machine = hot
+            ? new HotMachine(runtime, helperRefs, f, ctx, rec, left, which, hot)
+            : new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which);
+          machine.emitHandler(form);
+          if (machine.mayLeave && !hot) leaves[form.number] = 1;
+        },
+      );
     };
     const writesFlags = form.instruction.flags?.writes !== undefined;
     for (const addressing of addressings(form)) {
@@ -149,9 +156,12 @@ export function emitInterpreter(options: InterpreterOptions = {}) {
   for (const { first, jump, condition } of pairs()) {
     fused[first.number * 16 + condition] = runtime.handler(
       `${first.id} j${condition}`,
-      (f, ctx, rec, left) => {
+      (f, ctx, rec, left, hot) => {
         const which = { addressing: Addressing.BASE, deadFlags: false, exclusive: false };
-        new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which).emitPair(first, jump);
+        const machine = hot
+          ? new HotMachine(runtime, helperRefs, f, ctx, rec, left, which, hot)
+          : new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which);
+        machine.emitPair(first, jump);
       },
     );
   }

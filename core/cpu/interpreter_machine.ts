@@ -139,12 +139,7 @@ export class InterpreterMachine extends CodeMachine {
         handler.returnCall(runtime.leaveAt, [ctx, this.nextLinear(), after, i32.const(Internal.STEPPED)]);
       });
     }
-    handler.returnCallIndirect(
-      runtime.table,
-      runtime.signature,
-      [ctx, i32.add(rec, RECORD_BYTES), left],
-      i32.load(rec, RECORD_BYTES),
-    );
+    runtime.dispatch(handler, ctx, i32.add(rec, RECORD_BYTES), left);
   }
 
   // Operands
@@ -161,10 +156,13 @@ export class InterpreterMachine extends CodeMachine {
       return new ContextRegister(this, this.ctx, file + stride * form.number, file, stride);
     }
     const [file, stride] = FILES[form.file!];
-    const base = this.f.let(
-      i32.add(this.ctx, i32.load8_u(this.rec, REC_REGISTERS + position)),
-    );
+    const base = this.f.let(i32.add(this.ctx, this.registerOffset(position)));
     return new ContextRegister(this, base, file, file, stride);
+  }
+
+  /** Where the record says that a register operand is. */
+  protected registerOffset(position: number): I32 {
+    return i32.load8_u(this.rec, REC_REGISTERS + position);
   }
 
   operand(form: FormOperand, position: number): Operand {

@@ -7,6 +7,8 @@ import {
   i32,
   type I64,
   i64,
+  type Label,
+  type Local,
   type TableRef,
 } from "../wasm/mod.ts";
 import type { AccessFunctions } from "./access.ts";
@@ -22,6 +24,13 @@ export type HandlerParams = readonly ["i32", "i32", "i32"];
 export type HandlerResults = readonly ["i32"];
 export type HandlerBuilder = FunctionBuilder<HandlerParams, HandlerResults>;
 export type HandlerRef = FuncRef<HandlerParams, HandlerResults>;
+
+/** A function that runs many handlers: dispatching inside it is a jump. */
+export interface HandlerLoop {
+  readonly top: Label<"void">;
+  readonly rec: Local<"i32">;
+  readonly left: Local<"i32">;
+}
 
 export interface RuntimeOptions {
   /** Walk the page tables on every TLB hit and compare. */
@@ -54,10 +63,19 @@ export abstract class Linkage {
   /** (ctx, va, access, address): compares a TLB hit with a walk */
   abstract readonly check: FuncRef<readonly ["i32", "i64", "i32", "i32"], readonly []>;
 
+  /** Loops of handlers being built. */
+  protected readonly loops = new WeakMap<object, HandlerLoop>();
+
   // Pieces of handlers
 
   /** Runs the handler of `rec`. */
   dispatch(f: HandlerBuilder, ctx: I32, rec: I32, left: I32): void {
+    const loop = this.loops.get(f);
+    if (loop) {
+      f.set(loop.rec, rec);
+      if (left !== loop.left.get()) f.set(loop.left, left);
+      return f.br(loop.top);
+    }
     f.returnCallIndirect(this.table, this.signature, [ctx, rec, left], i32.load(rec, REC_SLOT));
   }
 

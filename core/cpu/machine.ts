@@ -17,7 +17,17 @@ import type {
   WordSize,
 } from "../isa/meaning.ts";
 import { Reg } from "../isa/meaning.ts";
-import { type Expr, type FuncRef, type I32, i32, type I64, i64, type V128, v128 } from "../wasm/mod.ts";
+import {
+  type Expr,
+  type FuncRef,
+  type I32,
+  i32,
+  type I64,
+  i64,
+  type Local,
+  type V128,
+  v128,
+} from "../wasm/mod.ts";
 import { READ_FIRST, STACK_ACCESS } from "./access.ts";
 import {
   CONTEXT_FIELDS,
@@ -231,10 +241,15 @@ export abstract class CodeMachine extends MachineValues implements Machine {
         f.call(this.runtime.check, [ctx, linear, i32.const(access), pointer.get()]);
       }
     }, () => {
-      f.set(pointer, slow());
-      f.if(i32.eq(pointer.get(), -1), () => this.leavePending());
+      this.missed(pointer, slow);
     });
     return f.let(pointer.get());
+  }
+  /** The TLB has no entry that allows the access. */
+  protected missed(pointer: Local<"i32">, slow: () => I32): void {
+    const { f } = this;
+    f.set(pointer, slow());
+    f.if(i32.eq(pointer.get(), -1), () => this.leavePending());
   }
   protected tlbEntry(linear: I64): I32 {
     return tlbEntry(this.ctx, linear);

@@ -10,7 +10,9 @@ import {
   type FuncType,
   type I32,
   i32,
+  type I64,
   i64,
+  type Label,
   ModuleBuilder,
   type TableRef,
 } from "../wasm/mod.ts";
@@ -28,9 +30,13 @@ import { type BulkFunctions, emitBulk } from "./bulk.ts";
 import { CTX, KICK_ENGINE, SEGMENT_ATTRIBUTES, SEGMENT_BASE, SEGMENT_LIMIT } from "./context.ts";
 import { ExitReason, Internal, Vector } from "./exit.ts";
 import { emitFlagFunctions, type FlagFunctions } from "./flags.ts";
+import type { HotCase } from "./hot_machine.ts";
 import { emitTranslate, EXECUTE, isCanonical, type Translate } from "./paging.ts";
 import { SNAPSHOT_BYTES, SNAPSHOT_HEAD, SNAPSHOT_STATE } from "./profile.ts";
-import { REC_BACK, REC_LENGTH, REC_OFFSET } from "./record.ts";
+import { REC_BACK, REC_LENGTH, REC_OFFSET, REC_SLOT } from "./record.ts";
+
+/** Emits a handler; inside the hot loop when `hot` is given. */
+export type HandlerBody = (f: HandlerBuilder, ctx: I32, rec: I32, left: I32, hot?: HotCase) => void;
 
 export const TABLE_LIMITS = { initial: 0x4000, maximum: 0x10000 };
 
@@ -85,9 +91,13 @@ export class Runtime extends Linkage {
   /** Helpers in JavaScript. */
   readonly imported: Readonly<Record<typeof IMPORTED_HELPERS[number], FuncRef>>;
   readonly #handlers: HandlerRef[] = [];
+  /** Handlers of the hot loop, by slot - 1. */
+  readonly #hot: ((f: HandlerBuilder, ctx: I32, rec: I32, left: I32, head: I64) => void)[] = [];
+  readonly #hotLoop: HandlerRef;
   #table: TableRef | undefined;
 
-  constructor(override readonly options: RuntimeOptions) {
+  /** @param hotNames handlers of the hot loop (hot_loop.ts), hottest first: they get the first slots */
+  constructor(override readonly options: RuntimeOptions, readonly hotNames: readonly string[] = []) {
     super();
     const m = this.m;
     m.importMemory("cpu", "memory", { initial: 1, maximum: 65536, shared: true });
@@ -136,6 +146,8 @@ export class Runtime extends Linkage {
       results: ["i32"],
     });
     this.jumpMiss = m.declareFunc({ name: "jumpMiss", params: ["i32", "i64", "i32"], results: ["i32"] });
+    this.#hotLoop = m.declareFunc({ name: "hot loop", params: ["i32", "i32", "i32"], results: ["i32"] });
+    for (const _ of hotNames) this.#handlers.push(this.#hotLoop);
   }
 
   /** Defined once the table is there. */
@@ -145,7 +157,13 @@ export class Runtime extends Linkage {
   }
 
   /** Adds a handler; gives its slot. */
-  handler(name: string, body: (f: HandlerBuilder, ctx: I32, rec: I32, left: I32) => void): number {
+  handler(name: string, body: HandlerBody): number {
+    const hot = this.hotNames.indexOf(name);
+    if (hot >= 0) {
+      const outside = this.m.func({ name, params: ["i32", "i32", "i32"], results: ["i32"] }, body);
+      this.#hot[hot] = (f, ctx, rec, left, head) => body(f, ctx, rec, left, { outside, head });
+      return hot + 1;
+    }
     const ref = this.m.func({ name, params: ["i32", "i32", "i32"], results: ["i32"] }, body);
     this.#handlers.push(ref);
     return this.#handlers.length;
@@ -158,6 +176,7 @@ export class Runtime extends Linkage {
   /** Emits what is left and gives the module's bytes. */
   finish(): Uint8Array<ArrayBuffer> {
     const { m } = this;
+    this.#emitHotLoop();
     m.define(this.jumpMiss, (f, ctx, va, left) => {
       const long = i32.eq(i32.load(ctx, CTX.mode), 64);
       f.if(i32.and(long, i32.eqz(isCanonical(va))), () => {
@@ -220,6 +239,42 @@ export class Runtime extends Linkage {
       m.export(name, ref);
     }
     return m.toBytes();
+  }
+
+  /**
+   * The handlers that run most are cases of one function: from one to the next is a jump with everything in registers, where a tail call
+   * through the table loads the callee's instance and from there the memory's base, one after the other (V8).
+   */
+  #emitHotLoop(): void {
+    const missing = this.hotNames.find((_, i) => this.#hot[i] === undefined);
+    if (missing !== undefined) throw new Error(`no handler is named ${missing}`);
+    this.m.define(this.#hotLoop, (f, ctx) => {
+      const debugging = this.options.checkTlb || this.options.profile;
+      const loop = { rec: f.paramLocal(1), left: f.paramLocal(2) };
+      const [rec, left] = [loop.rec.get(), loop.left.get()];
+      const head = f.local("i64");
+      const slot = i32.wrap_i64(head.get());
+      const labels: Label<"void">[] = [];
+      f.loop((top) => {
+        this.loops.set(f, { top, ...loop });
+        f.set(head, i64.load(rec, REC_SLOT));
+        f.block((other) => {
+          const cases = (n: number): void => {
+            if (n === 0) return f.brTable(labels, other, i32.sub(slot, 1));
+            f.block((label) => {
+              labels[n - 1] = label;
+              cases(n - 1);
+            });
+            f.reusing(() => this.#hot[n - 1](f, ctx, rec, left, head.get()));
+            if (f.calls > 0 && !debugging) {
+              throw new Error(`${this.hotNames[n - 1]} calls inside the hot loop`);
+            }
+          };
+          cases(this.#hot.length);
+        });
+        f.returnCallIndirect(this.table, this.signature, [ctx, rec, left], slot);
+      });
+    });
   }
 
   #emitExit() {

@@ -6,8 +6,8 @@ export type IntegerHelper = "mulHighUnsigned" | "mulHighSigned" | "divide128" | 
 
 const low32 = (value: I64): I64 => i64.and(value, 0xffffffffn);
 
-/** High half of a product of two unsigned 64-bit numbers, by 32-bit pieces. */
-function highProduct(f: FunctionBuilder<readonly ["i64", "i64"], readonly ["i64"]>, a: I64, b: I64): I64 {
+/** High half of a product of two unsigned 64-bit numbers, by 32-bit pieces; `a` and `b` are bound. */
+function highProduct(f: Pick<FunctionBuilder, "let">, a: I64, b: I64): I64 {
   const [aLow, aHigh] = [f.let(low32(a)), f.let(i64.shr_u(a, 32))];
   const [bLow, bHigh] = [f.let(low32(b)), f.let(i64.shr_u(b, 32))];
   const low = i64.shr_u(i64.mul(aLow, bLow), 32);
@@ -15,6 +15,17 @@ function highProduct(f: FunctionBuilder<readonly ["i64", "i64"], readonly ["i64"
   const second = f.let(i64.add(i64.mul(aLow, bHigh), low32(first)));
   return i64.add(i64.mul(aHigh, bHigh), i64.add(i64.shr_u(first, 32), i64.shr_u(second, 32)));
 }
+
+function signedHighProduct(f: Pick<FunctionBuilder, "let">, a: I64, b: I64): I64 {
+  const corrections = i64.add(i64.and(i64.shr_s(a, 63), b), i64.and(i64.shr_s(b, 63), a));
+  return i64.sub(highProduct(f, a, b), corrections);
+}
+
+/** Helpers short enough to stand where they are used. */
+export const inlineHelpers = {
+  mulHighUnsigned: highProduct,
+  mulHighSigned: signedHighProduct,
+} as const;
 
 /**
  * Long division in base 2^32, two digits (Knuth, The Art of Computer Programming 4.3.1, algorithm D): the quotient of high:low by the
@@ -71,11 +82,10 @@ export function defineIntegerHelpers(module: ModuleBuilder): Record<IntegerHelpe
     { name: "mulHighUnsigned", ...two },
     (f, a, b) => f.return(highProduct(f, a, b)),
   );
-  const mulHighSigned = module.func({ name: "mulHighSigned", ...two }, (f, a, b) => {
-    const unsigned = highProduct(f, a, b);
-    const corrections = i64.add(i64.and(i64.shr_s(a, 63), b), i64.and(i64.shr_s(b, 63), a));
-    f.return(i64.sub(unsigned, corrections));
-  });
+  const mulHighSigned = module.func(
+    { name: "mulHighSigned", ...two },
+    (f, a, b) => f.return(signedHighProduct(f, a, b)),
+  );
   const divide128 = module.func(
     { name: "divide128", params: ["i64", "i64", "i64"], results: ["i64"] },
     longDivision,

@@ -44,11 +44,20 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
   readonly #locals: Local[] = [];
   #statements: Stmt[] = [];
   #live = true;
+  /** Indices of locals that a finished `reusing` left free, by type; and those that the current one took. */
+  readonly #free = new Map<NumType, number[]>();
+  #taken: Local[] | undefined;
 
   constructor(readonly signature: FuncType<P, R>, readonly name: string) {
     this.#params = signature.params.map((type, i) => new Local(this, type, i, false));
   }
 
+  #calls = 0;
+
+  /** Calls so far that come back here. */
+  get calls(): number {
+    return this.#calls;
+  }
   /** The locals declared, without the parameters. */
   get locals(): readonly Local[] {
     return this.#locals;
@@ -85,11 +94,30 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
     return this.#params.map((local) => local.get()) as unknown as Exprs<P>;
   }
 
-  /** A fresh local, zero at the function's entry. */
+  /** A fresh local, zero at the function's entry; inside `reusing` its first value is undefined. */
   local<T extends NumType>(type: T, fixed = false): Local<T> {
-    const local = new Local(this, type, this.#params.length + this.#locals.length, fixed);
-    this.#locals.push(local);
+    const free = this.#taken && this.#free.get(type)?.pop();
+    const index = free ?? this.#params.length + this.#locals.length;
+    const local = new Local(this, type, index, fixed);
+    if (free === undefined) this.#locals.push(local);
+    this.#taken?.push(local);
     return local;
+  }
+
+  /**
+   * Locals made in `body` are free for other code after it, so that one long function of many parts needs few.
+   * They must be assigned before they are read, and not used after `body`.
+   */
+  reusing(body: () => void): void {
+    const outer = this.#taken;
+    const taken: Local[] = this.#taken = [];
+    body();
+    this.#taken = outer;
+    for (const { type, index } of taken) {
+      const free = this.#free.get(type);
+      if (free) free.push(index);
+      else this.#free.set(type, [index]);
+    }
   }
 
   /** Adds a statement (a store, say). */
@@ -341,6 +369,7 @@ export class FunctionBuilder<P extends Types = Types, R extends Types = Types> {
     args: readonly Expr[],
     imm: (results: readonly Local[]) => CallImm | CallIndirectImm,
   ): Expr | readonly Expr[] | undefined {
+    if (this.#live) this.#calls++;
     if (types.length === 1) return this.let(expr(kind, op, code, types[0], args, imm([])));
     const results = types.map((type) => this.local(type, true));
     this.do(stmt(kind, op, code, args, imm(results)));

@@ -168,3 +168,21 @@ Deno.test("every value type as parameter, local and result", () => {
   m.export("run", run);
   assert.deepEqual(instantiate(m).run(1, 2n, 3.5, 4.25), [1, 2n, 3.5, 4.25]);
 });
+
+Deno.test("locals are used again by the parts of a long function", () => {
+  let made = 0;
+  const run = build(["i32"], ["i32"], (f, x) => {
+    const sum = f.local("i32");
+    for (let i = 0; i < 50; i++) {
+      f.reusing(() => {
+        const twice = f.let(i32.mul(x as I32, 2));
+        const wide = f.let(i64.extend_i32_u(twice));
+        f.set(sum, i32.add(sum.get(), i32.wrap_i64(wide)));
+      });
+    }
+    made = f.locals.length;
+    f.return(sum.get());
+  });
+  assert.equal(made, 3);
+  assert.equal(run(7), 700);
+});
