@@ -37,3 +37,39 @@ export class Collector {
     if (++this.#calls % this.period === 0) collectGarbage();
   }
 }
+
+/** A thread's heap and what hangs from it has to grow so much before an idle collection, bytes. */
+const IDLE_GROWTH = 6 << 20;
+/** Milliseconds between two looks. */
+const LOOK_PERIOD_MS = 2000;
+
+/** Collects when a thread has nothing to do and holds much more than after its last collection. */
+export class IdleCollector {
+  #lookedAt: number;
+
+  /** @param kept bytes held after the last collection; 0 when the thread has garbage already */
+  constructor(
+    private kept: number = heldBytes(),
+    private readonly held: () => number = heldBytes,
+    private readonly collect: () => boolean = collectGarbage,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.#lookedAt = now();
+  }
+
+  /** To be called whenever the thread is about to wait. @returns true when it collected, which took tens of milliseconds */
+  idle(): boolean {
+    const now = this.now();
+    if (now - this.#lookedAt < LOOK_PERIOD_MS) return false;
+    this.#lookedAt = now;
+    if (this.held() - this.kept < IDLE_GROWTH || !this.collect()) return false;
+    this.kept = this.held();
+    return true;
+  }
+}
+
+/** Memory that this thread's heap takes from the host: its pages, garbage too, and array buffers outside. Costs 2 us. */
+function heldBytes(): number {
+  const { total_physical_size, external_memory } = v8.getHeapStatistics();
+  return total_physical_size + external_memory;
+}

@@ -2,7 +2,7 @@
 import type { Engine } from "../cpu/engine.ts";
 import type { InterpreterImage } from "../cpu/interpreter.ts";
 import { vcpu_info } from "./abi/xen.ts";
-import { collectGarbage, Collector } from "./collector.ts";
+import { collectGarbage, Collector, IdleCollector } from "./collector.ts";
 import { Dom0Events } from "./dom0_events.ts";
 import { type Domain, type DomainShare } from "./domain.ts";
 import { FrameRanges } from "./frame_ranges.ts";
@@ -22,7 +22,7 @@ import {
 } from "./layout.ts";
 import { Machine } from "./machine.ts";
 import { MemoryPool } from "./memory_pool.ts";
-import { canReturnPages } from "./memory_return.ts";
+import { canReturnPages, returnFreedMemory } from "./memory_return.ts";
 import { xenParts } from "./parts.ts";
 import { PcpuPool, type PcpuTimes } from "./pcpu_pool.ts";
 import type { Report } from "./report.ts";
@@ -32,8 +32,8 @@ import { threadTimeNs, updateWallClock } from "./time.ts";
 import { Views } from "./struct.ts";
 import { Runstate } from "./vcpu.ts";
 
-/** Watchdogs count whole seconds. */
-const WATCHDOG_PERIOD_MS = 500;
+/** Of housekeeping; watchdogs count whole seconds. */
+const HOUSEKEEPING_PERIOD_MS = 500;
 
 /** Destroyed domains whose remains (an engine that started them, views) may lie about before a collection. */
 const DOMAINS_LEFT_BEHIND = 32;
@@ -97,7 +97,9 @@ export class Host implements AsyncDisposable {
   readonly #events: Dom0Events;
   readonly #pcpus: PcpuPool;
   readonly #garbage = new Collector(DOMAINS_LEFT_BEHIND);
-  readonly #watchdogs: ReturnType<typeof setInterval>;
+  readonly #idle = new IdleCollector(0);
+  readonly #housekeeping: ReturnType<typeof setInterval>;
+  #collections = 0;
   #nextDomid = FIRST_GUEST_DOMID;
   #stopped: Promise<void> | undefined;
 
@@ -114,7 +116,17 @@ export class Host implements AsyncDisposable {
     this.machine.clock.wallClockEpoch = performance.timeOrigin * 1e6 + threadTimeNs();
     this.#events = new Dom0Events(this.machine);
     this.#pcpus = new PcpuPool(this.machine, parts, (report) => this.#take(report));
-    this.#watchdogs = setInterval(() => this.#fireWatchdogs(), WATCHDOG_PERIOD_MS);
+    this.#housekeeping = setInterval(() => {
+      this.#fireWatchdogs();
+      this.#returnMemory();
+    }, HOUSEKEEPING_PERIOD_MS);
+  }
+
+  /** What this thread and idle pCPUs no longer use goes back to the host: images that domains were built from, the compilers' working memory. */
+  #returnMemory(): void {
+    const { collections } = this.machine.header;
+    if (this.#idle.idle() || collections !== this.#collections) returnFreedMemory();
+    this.#collections = collections;
   }
 
   /** SCHEDOP_watchdog: a guest that did not set its watchdog anew in time is shut down. */
@@ -336,7 +348,7 @@ export class Host implements AsyncDisposable {
     await Promise.all(this.domains().map((domain) => domain.destroy()));
     await this.#pcpus.stop();
     await this.#events.stop();
-    clearInterval(this.#watchdogs);
+    clearInterval(this.#housekeeping);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -126,6 +126,8 @@ export const MachineHeader = struct("machine", {
   domainsDestroyed: "f64",
   /** Errors of our own: exceptions that passed the hypercall boundary or hit a pCPU between domains, workers that were lost. */
   internalErrors: "f64",
+  /** Garbage collections of idle pCPU workers (atomics): the main thread then gives back what they freed. */
+  collections: "i32",
 });
 
 const machineParts = {

@@ -1,6 +1,7 @@
 /**
- * Gives a memory's pages back to the host: madvise(MADV_DONTNEED) on Linux through FFI, after which they read as zero (which is the scrub too). The one
- * module that uses FFI, and only in the main thread. Where it cannot be used `returnPages` says so and the memory is dropped instead.
+ * Gives memory back to the host. A memory's pages: madvise(MADV_DONTNEED) on Linux through FFI, after which they read as zero (which is the scrub too).
+ * What the runtime freed: malloc_trim(3) of glibc. The one module that uses FFI, and only in the main thread. Where it cannot be used `returnPages` says
+ * so and the memory is dropped instead.
  */
 
 const MADV_DONTNEED = 4;
@@ -49,4 +50,31 @@ export function returnPages(
   if (offset % PAGE !== 0) throw new RangeError(`offset ${offset} is not page aligned`);
   const pointer = Deno.UnsafePointer.of(new Uint8Array(memory.buffer, offset, bytes));
   return madvise(pointer, BigInt(bytes), MADV_DONTNEED) === 0;
+}
+
+let trim: ((pad: bigint) => number) | undefined;
+let lookedForTrim = false;
+
+function openTrim(): typeof trim {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    const library = Deno.dlopen("libc.so.6", { malloc_trim: { parameters: ["usize"], result: "i32" } });
+    return library.symbols.malloc_trim;
+  } catch (error) {
+    // As above; a C library other than glibc has no such function.
+    if (!(error instanceof Error)) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * Returns what the runtime has freed on any thread and malloc keeps (the compiler's working memory above all): some milliseconds.
+ * @returns false when the host offers no way or nothing was returned
+ */
+export function returnFreedMemory(): boolean {
+  if (!lookedForTrim) {
+    trim = openTrim();
+    lookedForTrim = true;
+  }
+  return trim?.(0n) === 1;
 }

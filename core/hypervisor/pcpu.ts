@@ -1,8 +1,9 @@
 /** A physical CPU: picks vCPUs, runs them for their time slice, hands their exits to the hypervisor, fires timers, sleeps. */
 import { CTX } from "../cpu/context.ts";
 import { ExitReason } from "../cpu/exit.ts";
+import { IdleCollector } from "./collector.ts";
 import type { GuestSupport } from "./guest.ts";
-import { NONE, PcpuMode, PcpuState } from "./layout.ts";
+import { MACHINE, MachineHeader, NONE, PcpuMode, PcpuState } from "./layout.ts";
 import { releaseAllLocks } from "./lock.ts";
 import type { Machine } from "./machine.ts";
 import { crashDomain } from "./shutdown.ts";
@@ -16,11 +17,14 @@ const LEAST_BUDGET = 200;
 const MOST_BUDGET = 1 << 28;
 /** Longest sleep, so that a lost wake-up would cost a second and not the machine. */
 const LONGEST_SLEEP_MS = 1000;
+/** A sleep that may be spent on collecting garbage. */
+const LONG_SLEEP_MS = 3;
 
 export class Pcpu {
   readonly #words: Int32Array;
   readonly #wake: number;
   readonly #mail: number;
+  readonly #garbage = new IdleCollector();
   /** Measured: nanoseconds for one instruction, exits included. */
   #pace = 20;
 
@@ -80,6 +84,10 @@ export class Pcpu {
     const pcpu = machine.pcpus[machine.pcpu];
     const milliseconds = Math.min((pcpu.sleepsUntil - now) / 1e6, LONGEST_SLEEP_MS);
     if (milliseconds > 0 && machine.header.stopping === 0) {
+      if (milliseconds > LONG_SLEEP_MS && this.#garbage.idle()) {
+        Atomics.add(this.#words, (MACHINE.header + MachineHeader.offsets.collections) >>> 2, 1);
+        return;
+      }
       Atomics.wait(this.#words, this.#wake, wake, milliseconds);
     }
     pcpu.idleTime += machine.now() - now;

@@ -34,11 +34,17 @@ export class CommandError extends Error {
   override readonly name = "CommandError";
 }
 
+/** What a domain starts from: tens of megabytes. */
+interface DomainImages {
+  readonly kernel: KernelImage;
+  readonly ramdisk?: Uint8Array;
+}
+
 /** A domain with all its files read and checked: nothing but the host can refuse it now. */
 export interface PreparedDomain {
   readonly config: DomainConfig;
-  readonly kernel: KernelImage;
-  readonly ramdisk?: Uint8Array;
+  /** Gone once the domain is built: a restart reads the files again, as xl does. */
+  images?: DomainImages;
 }
 
 async function readConfigFile(path: string): Promise<string> {
@@ -58,10 +64,18 @@ async function readConfigFile(path: string): Promise<string> {
  * Reads a configuration and every file that it names, and checks that the domain can be built.
  * @throws CommandError, ConfigError, SourceError, FetchError
  */
-export async function prepareDomain(options: CreateOptions, world: World): Promise<PreparedDomain> {
+export async function prepareDomain(
+  options: CreateOptions,
+  world: World,
+): Promise<Required<PreparedDomain>> {
   const text = await readConfigFile(options.file);
   const { config, warnings } = readDomainConfig({ name: options.file, text }, options.overrides);
   if (!options.quiet) { for (const warning of warnings) world.say(formatDiagnostic(warning).split("\n")[0]); }
+  return { config, images: await readImages(config, world) };
+}
+
+/** @throws CommandError, SourceError, FetchError */
+async function readImages(config: DomainConfig, world: World): Promise<DomainImages> {
   const read = (value: string, key: string) =>
     readSource(parseKernelSource(value), key, world.apt, (name) => world.builtinGuest(name));
   const kernelBytes = await read(config.kernel, "kernel");
@@ -75,7 +89,7 @@ export async function prepareDomain(options: CreateOptions, world: World): Promi
         `this is a ${kernel.modes.join(" and ")} kernel; only 64-bit PV runs today`,
       );
     }
-    return { config, kernel, ramdisk };
+    return { kernel, ramdisk };
   } catch (error) {
     if (error instanceof ImageError) {
       throw new CommandError(`kernel ${config.kernel}: ${error.message}`, { cause: error });
@@ -118,6 +132,30 @@ function restarts({ reason }: DomainEnd, config: DomainConfig): boolean {
 /** A domain that ends sooner than this after its start is not started again (xl has the same rule). */
 const MINIMUM_LIFE_MS = 1000;
 
+/** Builds the domain. In a function of its own, so that nothing holds the images once it is built. */
+async function createDomain(
+  prepared: PreparedDomain,
+  world: World,
+  host: XenHost,
+  consoleOutput: (bytes: Uint8Array) => void,
+): Promise<RunningDomain> {
+  const { config } = prepared;
+  const { kernel, ramdisk } = prepared.images ?? await readImages(config, world);
+  prepared.images = undefined;
+  return await host.createDomain({
+    name: config.name,
+    memoryMiB: config.memoryMiB,
+    maxMemoryMiB: config.maxMemoryMiB,
+    vcpus: config.vcpus,
+    kernel,
+    kernelName: config.kernel,
+    ramdisk,
+    ramdiskName: config.ramdisk,
+    cmdline: config.cmdline,
+    consoleOutput,
+  });
+}
+
 async function runOnce(
   prepared: PreparedDomain,
   options: CreateOptions,
@@ -125,7 +163,6 @@ async function runOnce(
   host: XenHost,
   pump: InputPump,
 ): Promise<DomainEnd | "left"> {
-  const { config, kernel, ramdisk } = prepared;
   let output: (bytes: Uint8Array) => void = () => {};
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {}); // Awaited below; a fault after the domain's end has no one to tell.
@@ -138,18 +175,7 @@ async function runOnce(
       }
     };
   }
-  const domain: RunningDomain = await host.createDomain({
-    name: config.name,
-    memoryMiB: config.memoryMiB,
-    maxMemoryMiB: config.maxMemoryMiB,
-    vcpus: config.vcpus,
-    kernel,
-    kernelName: config.kernel,
-    ramdisk,
-    ramdiskName: config.ramdisk,
-    cmdline: config.cmdline,
-    consoleOutput: (bytes) => output(bytes),
-  });
+  const domain = await createDomain(prepared, world, host, (bytes) => output(bytes));
   try {
     domain.unpause();
     const attached = options.console
@@ -237,7 +263,7 @@ function onSignals(restore: () => void): () => void {
   return () => removers.forEach((remove) => remove());
 }
 
-function describePlan({ config, kernel, ramdisk }: PreparedDomain): string {
+function describePlan(config: DomainConfig, { kernel, ramdisk }: DomainImages): string {
   const { layout } = planPv({ kernel, ramdisk }, config.memoryMiB * 256);
   const rows: [string, string][] = [
     ["name", config.name],
@@ -257,7 +283,7 @@ function describePlan({ config, kernel, ramdisk }: PreparedDomain): string {
 export async function create(options: CreateOptions, world: World): Promise<number> {
   const prepared = await prepareDomain(options, world);
   if (options.dryRun) {
-    world.terminal.write(new TextEncoder().encode(describePlan(prepared)));
+    world.terminal.write(new TextEncoder().encode(describePlan(prepared.config, prepared.images)));
     return EXIT.ok;
   }
   return await runDomain(prepared, options, world);
