@@ -293,15 +293,15 @@ export class ContextView {
   }
   /** RFLAGS as the guest would push it. */
   flags(ctx: number): number {
-    const result = this.data.getBigInt64(ctx + CTX.flagResult, true);
+    const result = this.get(ctx, "flagResult"), high = this.high(ctx, "flagResult");
     const aux = this.get(ctx, "flagAux");
     let flags = this.get(ctx, "eflags");
     if (aux < 0) flags |= Flag.CF;
     if (((aux >>> 31) ^ (aux >>> 30)) & 1) flags |= Flag.OF;
     if (aux & 8) flags |= Flag.AF;
-    if (result === 0n) flags |= Flag.ZF;
-    if ((result < 0n) !== ((aux & 1) !== 0)) flags |= Flag.SF;
-    let parity = (Number(BigInt.asUintN(8, result)) ^ (aux >> 8)) & 0xff;
+    if ((result | high) === 0) flags |= Flag.ZF;
+    if ((high < 0) !== ((aux & 1) !== 0)) flags |= Flag.SF;
+    let parity = (result ^ (aux >> 8)) & 0xff;
     parity ^= parity >> 4;
     parity ^= parity >>> 2;
     parity ^= parity >>> 1;

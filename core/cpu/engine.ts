@@ -131,8 +131,11 @@ export class Engine {
     this.segmentsChanged(ctx);
   }
 
-  /** Runs at most `budget` (1 to 2^30) instructions; the retired count is exact at every exit. */
-  run(ctx: number, budget: number): ExitReason {
+  /**
+   * Runs at most `budget` (1 to 2^30) instructions; the retired count is exact at every exit.
+   * @param exact false: BUDGET may come up to a block early, for one that does not fit in what is left
+   */
+  run(ctx: number, budget: number, exact = true): ExitReason {
     const i32 = this.#i32;
     const { world } = this;
     const leftAt = (ctx + CTX.left) >>> 2;
@@ -168,7 +171,7 @@ export class Engine {
           continue;
         case ExitReason.BUDGET:
           // A block longer than what is left.
-          if (left === 0) return this.#finish(ctx, reason, budget);
+          if (left === 0 || (!exact && left < budget)) return this.#finish(ctx, reason, budget - left);
           reason = this.#single(ctx, false);
           break;
         case Internal.CODE_WRITE:
@@ -391,6 +394,10 @@ export class Engine {
    * @returns -1: fault fields filled, nothing raised; -2: a foreign frame (its number in foreignMfn)
    */
   translate(ctx: number, low: number, high: number, access: number): number {
+    if (!this.checksTlb) {
+      const found = this.#spaces.find(ctx, low, high, access);
+      if (found >= 0) return found;
+    }
     let address: number;
     this.world.enter(ctx);
     try {
@@ -443,6 +450,11 @@ export class Engine {
   /** INVLPG: in every space of this vCPU. */
   flushPage(ctx: number, low: number, _high: number): void {
     this.#spaces.flushPage(ctx, low);
+  }
+
+  /** What entry `slot` (0 to 511) of any last-level table gave, in every space of this vCPU. */
+  flushSlot(ctx: number, slot: number): void {
+    this.#spaces.flushSlot(ctx, slot);
   }
 
   flushAll(ctx: number): void {

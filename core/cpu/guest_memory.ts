@@ -5,6 +5,8 @@ import { Vector } from "./exit.ts";
 import { READ, WRITE } from "./paging.ts";
 
 const FOREIGN_CHUNK = 16;
+/** Up to here bytes are copied one by one: a view of a part of shared memory costs more than that. */
+const SHORT = 64;
 
 interface Part {
   /** Byte address, or -1: foreign. */
@@ -62,6 +64,16 @@ export class GuestMemory {
   }
 
   read(ctx: number, low: number, high: number, bytes: Uint8Array): boolean {
+    const { length } = bytes;
+    if (length <= SHORT && (low & 0xfff) + length <= 4096) {
+      const address = this.engine.translate(ctx, low, high, READ);
+      if (address === -1) return false;
+      if (address >= 0) {
+        const u8 = this.#u8;
+        for (let i = 0; i < length; i++) bytes[i] = u8[address + i];
+        return true;
+      }
+    }
     const parts = this.#parts(ctx, low, high, bytes.length, READ);
     if (!parts) return false;
     for (const part of parts) {
@@ -72,13 +84,18 @@ export class GuestMemory {
     return true;
   }
 
+  #put(bytes: Uint8Array, { from, length, address }: Part): void {
+    if (length <= SHORT) { for (let i = 0; i < length; i++) this.#u8[address + i] = bytes[from + i]; }
+    else this.#u8.set(bytes.subarray(from, from + length), address);
+  }
+
   write(ctx: number, low: number, high: number, bytes: Uint8Array): boolean {
     // With the lock no frame changes its type between the translation and the copy. Not for foreign frames, whose domain has a lock of its own.
     const parts = this.engine.world.locked(() => {
       const parts = this.#parts(ctx, low, high, bytes.length, WRITE);
       for (const part of parts ?? []) {
         if (part.address < 0) continue;
-        this.#u8.set(bytes.subarray(part.from, part.from + part.length), part.address);
+        this.#put(bytes, part);
         this.engine.frameWritten(part.address >>> 12, part.offset, part.length);
       }
       return parts;

@@ -5,6 +5,7 @@
 import { Attribute, type ContextView, CTX, Flag, SEGMENT_ATTRIBUTES, SEGMENT_BASE } from "./context.ts";
 import type { Engine } from "./engine.ts";
 import { ExitReason, Vector } from "./exit.ts";
+import { returnInRing } from "./same_ring_return.ts";
 import { type SegmentField, setSegment } from "./reset.ts";
 
 /** A descriptor's two words. */
@@ -42,6 +43,9 @@ interface Loaded {
   base: bigint;
 }
 
+/** exitInfo of an IRET of 64-bit operand and stack size. */
+const LONG_RETURN = 8 | 8 << 8;
+
 const dpl = (attributes: number) => (attributes >> 5) & 3;
 
 export class Segmentation {
@@ -57,6 +61,9 @@ export class Segmentation {
   /** Emulates the instruction for which `run` left. */
   handle(ctx: number, reason: number): Outcome {
     const view = this.#view;
+    const isLongReturn = reason === ExitReason.IRET && view.get(ctx, "mode") === 64 &&
+      (view.get(ctx, "exitInfo") & 0xffff) === LONG_RETURN;
+    if (isLongReturn && returnInRing(this.engine, this.hooks, ctx)) return Outcome.DONE;
     try {
       this.#dispatch(ctx, reason);
       return Outcome.DONE;

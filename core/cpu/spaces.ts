@@ -10,6 +10,8 @@ const ADDEND_WORD = TLB_ADDEND >>> 2;
 /** Words of a space's record in the context: root low, root high | key << 16, time of last use, STALE when last flushed. */
 const ROOT = 0, KEY = 1, USED = 2, SEEN = 3;
 const FREE = -1;
+/** Entries of one page table. */
+const SLOTS = 512;
 
 export class Spaces {
   readonly #i32: Int32Array;
@@ -89,6 +91,20 @@ export class Spaces {
     }
   }
 
+  /**
+   * The byte address that the current space's TLB has for a linear address, or -1: not there, or the space is stale. `access`: READ, WRITE or
+   * EXECUTE of paging.ts.
+   */
+  find(ctx: number, low: number, high: number, access: number): number {
+    const i32 = this.#i32;
+    const entry = (i32[(ctx + CTX.tlb) >>> 2] >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * ENTRY_WORDS;
+    const tag = entry + access * 2;
+    if (i32[tag] !== (low & ~0xfff) || i32[tag + 1] !== high) return -1;
+    const seen = i32[this.#record(ctx, i32[(ctx + CTX.space) >>> 2]) + SEEN];
+    if (seen !== this.#world.word(EngineWord.STALE)) return -1;
+    return (low + i32[entry + ADDEND_WORD]) >>> 0;
+  }
+
   flushAll(ctx: number): void {
     const current = this.#i32[(ctx + CTX.space) >>> 2];
     for (let space = 0; space < TLB_SPACES; space++) {
@@ -101,11 +117,20 @@ export class Spaces {
   flushPage(ctx: number, low: number): void {
     // A large page lies in many entries, which are not told apart.
     if (this.#i32[(ctx + CTX.largePages) >>> 2] !== 0) return this.flushAll(ctx);
-    const index = (low >>> 12) & (TLB_ENTRIES - 1);
+    this.#flushIndex(ctx, (low >>> 12) & (TLB_ENTRIES - 1));
+  }
+
+  #flushIndex(ctx: number, index: number): void {
+    const i32 = this.#i32;
     for (let space = 0; space < TLB_SPACES; space++) {
       const at = (this.#tlb(ctx, space) + index * TLB_ENTRY_BYTES) >>> 2;
-      this.#i32.fill(-1, at, at + 6);
+      for (let word = 0; word < ADDEND_WORD; word++) i32[at + word] = -1;
     }
+  }
+
+  /** The pages that slot `slot` of some last-level table maps, wherever that table lies. */
+  flushSlot(ctx: number, slot: number): void {
+    for (let index = slot; index < TLB_ENTRIES; index += SLOTS) this.#flushIndex(ctx, index);
   }
 
   /** With every vCPU stopped: takes tags of a frame out of all TLBs of the domain. */

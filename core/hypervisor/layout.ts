@@ -155,6 +155,9 @@ export const MACHINE = (() => {
 
 // ---- a domain's reservations ----------------------------------------------------------------------------------------
 
+/** How many losses of rights are remembered one by one; a power of two. */
+export const WEAK_SLOTS = 64;
+
 export const DomainHeader = struct("domain", {
   /** The domain's lock, see lock.ts: protects page types, event channels, grants, memory accounting. */
   lock: "i32",
@@ -195,6 +198,8 @@ export const DomainHeader = struct("domain", {
   validPorts: "u32",
   /** Counts up when a page-table entry loses rights (atomics): see PageTypes.weaken. */
   weakened: "u32",
+  /** What the last of them were, see PageTypes.weaken: 22 bits of the count, 10 bits of slot + 1 (0: anything). */
+  weakSlots: array("i32", WEAK_SLOTS),
   /** Grant table. */
   grantVersion: "u32",
   grantFrames: "u32",

@@ -126,11 +126,13 @@ function update(types: PageTypes, i: number, owner: number, flush: { tables: boo
     case PageType.l3:
     case PageType.l4: {
       if (type !== PageType.l1 && owner !== OWNER_SELF) return -EINVAL;
+      const before = types.weakenings;
       const result = modifyEntry(types, type, frame, slot, lo, hi, {
         preserveAd: command === MMU_PT_UPDATE_PRESERVE_AD,
         io: owner === OWNER_IO,
       });
-      if (result === 0 && type !== PageType.l1) flush.tables = true;
+      // What was not present is in no TLB.
+      if (result === 0 && type !== PageType.l1 && types.weakenings !== before) flush.tables = true;
       return result;
     }
     default:

@@ -10,7 +10,7 @@ import { EBUSY, EINVAL, EPERM } from "../abi/errno.ts";
 import { VMASST_TYPE } from "../abi/hypercall_numbers.ts";
 import { ROOT_PAGETABLE_FIRST_XEN_SLOT, ROOT_PAGETABLE_LAST_XEN_SLOT } from "../abi/xen.ts";
 import type { Domain } from "../domain.ts";
-import { DomainHeader } from "../layout.ts";
+import { DomainHeader, WEAK_SLOTS } from "../layout.ts";
 import { checkDescriptorPage } from "./descriptor.ts";
 import {
   adjustHi,
@@ -61,6 +61,7 @@ export class PageTypes {
   /** Index of frame 0's type word; the count word follows. */
   readonly #info: number;
   readonly #weakened: number;
+  readonly #weakSlots: number;
 
   constructor(readonly domain: Domain, readonly tlb: TlbControl) {
     this.#i32 = domain.views.i32;
@@ -68,6 +69,7 @@ export class PageTypes {
     this.#u32 = domain.views.u32;
     this.#info = domain.layout.frameInfo >>> 2;
     this.#weakened = (domain.header.base + DomainHeader.offsets.weakened) >>> 2;
+    this.#weakSlots = (domain.header.base + DomainHeader.offsets.weakSlots) >>> 2;
     this.#linear = new Int16Array(
       domain.memory.buffer,
       domain.layout.reserve.linearCounts,
@@ -147,9 +149,21 @@ export class PageTypes {
   /**
    * An entry of a table in use loses rights. A processor may go on with what its TLB holds until it is flushed, by the guest or by a load of CR3;
    * spaces of other top-level tables must not outlive that (selectTables looks at the count).
+   * @param slot the entry's, when it is one of an L1 table: only TLB entries of that slot can come from it
    */
-  weaken(): void {
-    Atomics.add(this.#i32, this.#weakened, 1);
+  weaken(slot = -1): void {
+    const count = Atomics.add(this.#i32, this.#weakened, 1);
+    Atomics.store(this.#i32, this.#weakSlots + (count & (WEAK_SLOTS - 1)), weakLoss(count, slot));
+  }
+
+  get weakenings(): number {
+    return this.domain.header.weakened;
+  }
+
+  /** The slot that the loss of rights number `count` concerns, or -1: any, or it is forgotten. */
+  weakSlot(count: number): number {
+    const loss = Atomics.load(this.#i32, this.#weakSlots + (count & (WEAK_SLOTS - 1)));
+    return loss >>> 10 === weakLoss(count, -1) >>> 10 ? (loss & 1023) - 1 : -1;
   }
 
   /** After any store of ours into a frame. */
@@ -429,6 +443,9 @@ export function pageTypesOf(domain: Domain): PageTypes {
   }
   return types;
 }
+
+/** An element of DomainHeader.weakSlots. */
+const weakLoss = (count: number, slot: number) => (count << 10) | (slot + 1);
 
 /** Both halves of an entry as an element of a BigInt64Array. */
 function both(lo: number, hi: number): bigint {

@@ -62,7 +62,7 @@ export function modifyEntry(
     return -EAGAIN;
   }
   types.domain.header.mmuUpdates++;
-  if (isWeaker(oldLo, oldHi, lo, hi)) types.weaken();
+  if (isWeaker(oldLo, oldHi, lo, hi)) types.weaken(level === 1 ? slot : -1);
   put(oldLo, oldHi);
   return 0;
 

@@ -3,7 +3,7 @@ import { CTX, SEGMENT_BASE } from "../../cpu/context.ts";
 import { SpaceMode } from "../../cpu/engine.ts";
 import { EINVAL } from "../abi/errno.ts";
 import type { HypercallContext } from "../context.ts";
-import { GuestMode } from "../layout.ts";
+import { GuestMode, WEAK_SLOTS } from "../layout.ts";
 import { PageType } from "../mm/frame_info.ts";
 import { pageTypesOf } from "../mm/page_types.ts";
 
@@ -24,10 +24,22 @@ export function loadTables(cx: HypercallContext, mfn: number): void {
   const { state, ctx } = cx.vcpu;
   const { weakened } = cx.domain.header;
   if (state.weakSeen !== weakened) {
+    dropWeakened(cx, state.weakSeen, weakened);
     state.weakSeen = weakened;
-    cx.engine.flushAll(ctx);
   }
   cx.engine.selectSpace(ctx, mfn, SpaceMode.USER);
+}
+
+/** Takes what entries gave that lost rights, numbers `from` to `to`, out of the vCPU's TLBs. */
+function dropWeakened(cx: HypercallContext, from: number, to: number): void {
+  const { engine, domain, vcpu } = cx;
+  const types = pageTypesOf(domain);
+  const many = (to - from) >>> 0;
+  for (let i = 0; i < many; i++) {
+    const slot = many > WEAK_SLOTS / 2 ? -1 : types.weakSlot((from + i) >>> 0);
+    if (slot < 0) return engine.flushAll(vcpu.ctx);
+    engine.flushSlot(vcpu.ctx, slot);
+  }
 }
 
 /** Low and high half of the GS base in use. */
