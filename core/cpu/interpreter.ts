@@ -107,23 +107,32 @@ export function addressings(form: Form): readonly number[] {
   return only ? [Addressing.GENERIC] : [Addressing.BASE, Addressing.INDEX, Addressing.GENERIC];
 }
 
-/** Generates everything: some hundred milliseconds. */
-export function buildInterpreter(options: InterpreterOptions = {}): InterpreterImage {
-  const { bytes, slots, fused, leaves, regionSlot, runtime } = emitInterpreter(options);
-  return {
-    module: new WebAssembly.Module(bytes),
-    slots,
-    fused,
-    leaves,
-    regionSlot,
-    bytes: bytes.length,
-    checksTlb: runtime.options.checkTlb,
-    profiles: runtime.options.profile,
-  };
+/** An image before its module is compiled: plain data. */
+export interface InterpreterCode extends Omit<InterpreterImage, "module" | "bytes"> {
+  readonly code: Uint8Array<ArrayBuffer>;
 }
 
-/** The module's bytes, which a cache may keep. */
-export function emitInterpreter(options: InterpreterOptions = {}) {
+/** Keeps generated code from one process to the next; never throws. */
+export interface InterpreterStore {
+  /** What was saved for the same options by the same version of this code. */
+  load(options: InterpreterOptions): InterpreterCode | undefined;
+  save(options: InterpreterOptions, code: InterpreterCode): void;
+}
+
+/** Generates everything: some hundred milliseconds where `store` does not have it yet. */
+export function buildInterpreter(
+  options: InterpreterOptions = {},
+  store?: InterpreterStore,
+): InterpreterImage {
+  const kept = store?.load(options);
+  const made = kept ?? emitInterpreter(options);
+  if (kept === undefined) store?.save(options, made);
+  const { code, ...tables } = made;
+  return { module: new WebAssembly.Module(code), bytes: code.length, ...tables };
+}
+
+/** Generates the module's bytes and the tables that go with them. */
+export function emitInterpreter(options: InterpreterOptions = {}): InterpreterCode {
   const runtime = new Runtime({ checkTlb: false, profile: false, ...options }, HOT_HANDLERS);
   const helperRefs = emitHelpers(runtime);
   const all = forms();
@@ -184,7 +193,8 @@ export function emitInterpreter(options: InterpreterOptions = {}) {
     }),
   );
   const regionSlot = runtime.handlerCount + 1;
-  return { bytes: runtime.finish(), slots, fused, leaves, regionSlot, runtime };
+  const { checkTlb: checksTlb, profile: profiles } = runtime.options;
+  return { code: runtime.finish(), slots, fused, leaves, regionSlot, checksTlb, profiles };
 }
 
 /** A block's end that is no instruction: on to the next block. */

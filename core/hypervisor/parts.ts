@@ -1,6 +1,6 @@
 /** What a real host is made of: pCPU workers with the interpreter, PV guests. */
 import { Engine } from "../cpu/engine.ts";
-import { buildInterpreter, type InterpreterImage } from "../cpu/interpreter.ts";
+import { buildInterpreter, type InterpreterImage, type InterpreterStore } from "../cpu/interpreter.ts";
 import type { Domain } from "./domain.ts";
 import type { HostParts } from "./host.ts";
 import { pvSupport } from "./pv_support.ts";
@@ -14,9 +14,12 @@ export function makeXenEngine(image: InterpreterImage, domain: Domain): Engine {
 
 let image: InterpreterImage | undefined;
 
-/** The parts of a host that runs Xen guests. The interpreter is generated once a process, when it is first needed. */
-export function xenParts(): HostParts {
-  const interpreter = () => image ??= buildInterpreter();
+/**
+ * The parts of a host that runs Xen guests. The interpreter is made once a process, when it is first needed.
+ * @param store has it from an earlier process, perhaps
+ */
+export function xenParts(store?: InterpreterStore): HostParts {
+  const interpreter = () => image ??= buildInterpreter({}, store);
   return {
     workerUrl: new URL("./pcpu_worker.ts", import.meta.url),
     support: pvSupport,

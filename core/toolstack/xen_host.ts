@@ -5,6 +5,7 @@ import { Host } from "../hypervisor/host.ts";
 import type { DomainInfo, HostDomain } from "../hypervisor/host_domain.ts";
 import { xenParts } from "../hypervisor/parts.ts";
 import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "./host.ts";
+import { FileInterpreterStore } from "./interpreter_store.ts";
 
 /** libxl lets a domain have so much more than maxmem says (LIBXL_MAXMEM_CONSTANT, 1024 KiB); guests see it in maximum_reservation. */
 const MAXMEM_SLACK_MIB = 1;
@@ -88,6 +89,8 @@ export interface XenHostOptions {
   readonly xenConsole?: (domid: number, line: string) => void;
   /** Xen's log, a line at a time. */
   readonly log?: (line: string) => void;
+  /** Folder in which the generated interpreter is kept; by default it is not. */
+  readonly interpreterCache?: string;
 }
 
 /** What guests write to Xen's console, cut into lines for each guest as Xen does. */
@@ -102,11 +105,12 @@ function lineCutter(
   };
 }
 
-export async function startXenHost({ pcpus, xenConsole, log }: XenHostOptions = {}): Promise<XenHost> {
+export async function startXenHost(options: XenHostOptions = {}): Promise<XenHost> {
+  const { pcpus, xenConsole, log, interpreterCache } = options;
   const host = await Host.start({
     pcpus,
     log,
-    parts: xenParts(),
+    parts: xenParts(interpreterCache === undefined ? undefined : new FileInterpreterStore(interpreterCache)),
     xenConsole: xenConsole && lineCutter(xenConsole),
   });
   const store = new XenStoreService();

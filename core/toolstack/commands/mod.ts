@@ -1,4 +1,5 @@
 /** The commands of the xenolith executable. */
+import { join } from "node:path";
 import { processTerminal } from "../console/terminal.ts";
 import { EXIT } from "../exit_codes.ts";
 import { builtinGuest } from "../guests/builtin.ts";
@@ -22,7 +23,7 @@ function processWorld(): World {
     builtinGuest,
     async startHost(xenConsole) {
       const { startXenHost } = await import("../xen_host.ts");
-      return await startXenHost({ xenConsole });
+      return await startXenHost({ xenConsole, interpreterCache: join(cacheDirectory(), "interpreter") });
     },
   };
 }
