@@ -86,6 +86,11 @@ function sharedFor({ leaves }: InterpreterImage): Shared {
   return shared;
 }
 
+/** Makes what the first BlockDecoder of a thread needs, some 100 ms of work, ahead of it. */
+export function prepareDecoding(image: InterpreterImage): void {
+  sharedFor(image);
+}
+
 export class BlockDecoder {
   readonly #decoder: Decoder;
   readonly #decoded = new Decoded();

@@ -78,7 +78,8 @@ export class Engine {
   readonly exports: Exports;
   readonly #i32: Int32Array;
   readonly #spaces: Spaces;
-  readonly #decoder: BlockDecoder;
+  readonly #image: InterpreterImage;
+  #blockDecoder: BlockDecoder | undefined;
   readonly #memory: GuestMemory;
   readonly #segmentation: Segmentation | undefined;
   readonly #bytes = new Uint8Array(16);
@@ -94,7 +95,7 @@ export class Engine {
     this.world = new World(buffer, layout);
     this.#spaces = new Spaces(buffer, layout, this.world);
     this.cache = new CodeCache(buffer, layout, this.world, this.#spaces, image.profiles);
-    this.#decoder = new BlockDecoder(buffer, image);
+    this.#image = image;
     const random = new BigUint64Array(1);
     const instance = new WebAssembly.Instance(image.module, {
       cpu: {
@@ -119,6 +120,11 @@ export class Engine {
     this.exports = instance.exports as unknown as Exports;
     this.#memory = new GuestMemory(this, buffer);
     if (hooks.descriptors) this.#segmentation = new Segmentation(this, hooks.descriptors);
+  }
+
+  /** Made when code is first run: threads that only build domains need none of its tables. */
+  get #decoder(): BlockDecoder {
+    return this.#blockDecoder ??= new BlockDecoder(this.memory.buffer, this.#image);
   }
 
   /**
@@ -510,5 +516,6 @@ export class Engine {
   }
 }
 
+export { prepareDecoding } from "./block_decoder.ts";
 export { buildInterpreter } from "./interpreter.ts";
 export type { InterpreterImage } from "./interpreter.ts";

@@ -18,6 +18,8 @@ const ENGINES_LEFT_BEHIND = 32;
 export interface PcpuService {
   support(start: PcpuStart): GuestSupport;
   makeEngine(start: PcpuStart, domain: Domain): Engine;
+  /** Makes tables ahead of the first domain, which the main thread has yet to build. */
+  prepare?(start: PcpuStart): void;
 }
 
 /** Runs the pCPU that `start` describes. Blocks. */
@@ -56,6 +58,7 @@ export function runPcpu(start: PcpuStart, service: PcpuService): void {
   };
   machine.takeMail = receive;
   machine.report({ kind: "ready", pcpu });
+  service.prepare?.(start);
   new Pcpu(machine, service.support(start), takeOrders).run();
   machine.report({ kind: "stopped", pcpu });
   port.close();

@@ -1,4 +1,5 @@
 /** The script of a pCPU worker. */
+import { prepareDecoding } from "../cpu/engine.ts";
 import { makeXenEngine } from "./parts.ts";
 import { servePcpu } from "./pcpu_service.ts";
 import { pvSupport } from "./pv_support.ts";
@@ -9,4 +10,5 @@ servePcpu({
     if (image === undefined) throw new Error("no interpreter was posted");
     return makeXenEngine(image, domain);
   },
+  prepare: ({ image }) => image && prepareDecoding(image),
 });
