@@ -1,4 +1,5 @@
 /** A domain as the toolstack and Domain-0 hold it: life cycle, its rings, its end, its figures. Main thread. */
+import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "../cpu/layout.ts";
 import type { Domain } from "./domain.ts";
 import { DomainHeader, PauseFlag } from "./layout.ts";
 import type { ShutdownName } from "./report.ts";
@@ -38,6 +39,14 @@ export interface DomainInfo {
   readonly vcpus: readonly VcpuInfo[];
   /** Counters by name. */
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** A frame of a domain's memory, shared with the guest, that has other writers than the CPU. */
+export interface DomainPage {
+  /** All 4096 of them. */
+  readonly bytes: Uint8Array;
+  /** Announces a store, after it: the guest may have executed what was there before. */
+  written(offset: number, length: number): void;
 }
 
 /** What a domain needs of its host. */
@@ -108,22 +117,32 @@ export class HostDomain implements AsyncDisposable {
     this.#resolveEnd(end);
   }
 
-  /** The 4096 bytes of one of the domain's own frames, shared with the guest. @throws RangeError when it is not the domain's */
-  frame(mfn: number): Uint8Array {
-    const frame = this.domain.frameOf(mfn);
-    if (!this.domain.isGuestFrame(frame)) {
+  /** One of the domain's own frames, for Domain-0 to write to. @throws RangeError when it is not the domain's */
+  page(mfn: number): DomainPage {
+    const { domain } = this;
+    const frame = domain.frameOf(mfn);
+    if (!domain.isGuestFrame(frame)) {
       throw new RangeError(`mfn ${mfn} is not a frame of domain ${this.domid}`);
     }
-    return this.domain.views.u8.subarray(frame * 4096, (frame + 1) * 4096);
+    const flags = (domain.layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >>> 2;
+    return {
+      bytes: domain.views.u8.subarray(frame * 4096, (frame + 1) * 4096),
+      written: (offset, length) => {
+        // A read-modify-write: what was stored is visible before the flag is looked at. This thread has no engine otherwise.
+        if (Atomics.or(domain.views.i32, flags, 0) & FrameFlag.HAS_CODE) {
+          domain.engine.frameWritten(frame, offset, length);
+        }
+      },
+    };
   }
 
   /** The console's and XenStore's ring pages. */
-  get consoleRing(): Uint8Array {
-    return this.frame(this.start.consoleMfn);
+  get consoleRing(): DomainPage {
+    return this.page(this.start.consoleMfn);
   }
 
-  get storeRing(): Uint8Array {
-    return this.frame(this.start.storeMfn);
+  get storeRing(): DomainPage {
+    return this.page(this.start.storeMfn);
   }
 
   /** Domain-0 sends on its end of a channel; `port` is the guest's. @returns 0 or a negative errno */

@@ -1,4 +1,4 @@
-import { ByteRing, RingError } from "../byte_ring.ts";
+import { ByteRing, type GuestPage, RingError } from "../byte_ring.ts";
 
 /** `struct xencons_interface` of xen/io/console.h, offsets in bytes: in[1024], out[2048], then the indexes. */
 const IN_BYTES = 1024, OUT_BYTES = 2048;
@@ -16,18 +16,12 @@ export class ConsoleRing {
 
   /** `page` is the ring's frame in the domain's memory; `notify` sends the domain's event channel. */
   constructor(
-    page: Uint8Array,
+    page: GuestPage,
     private readonly notify: () => void,
     private readonly onOutput: (bytes: Uint8Array) => void,
   ) {
-    const words = new Int32Array(page.buffer, page.byteOffset, page.byteLength >> 2);
-    this.#in = new ByteRing(page.subarray(0, IN_BYTES), words, IN_PROD >> 2, IN_CONS >> 2);
-    this.#out = new ByteRing(
-      page.subarray(IN_BYTES, IN_BYTES + OUT_BYTES),
-      words,
-      OUT_PROD >> 2,
-      OUT_CONS >> 2,
-    );
+    this.#in = new ByteRing(page, 0, IN_BYTES, IN_PROD, IN_CONS);
+    this.#out = new ByteRing(page, IN_BYTES, OUT_BYTES, OUT_PROD, OUT_CONS);
   }
 
   /** Whether the guest broke the ring's indexes; the console is dead then, as xenconsoled has it. */

@@ -1,4 +1,4 @@
-import { ByteRing, RingError } from "../byte_ring.ts";
+import { ByteRing, type GuestPage, RingError } from "../byte_ring.ts";
 import type { Connection } from "./connection.ts";
 import { MessageReader, ProtocolError } from "./protocol.ts";
 
@@ -21,12 +21,12 @@ export class XenStoreRing {
   #serving = false;
 
   /** `page` is the ring's frame in the domain's memory; `notify` sends the domain's event channel. */
-  constructor(page: Uint8Array, private readonly notify: () => void) {
-    this.#words = new Int32Array(page.buffer, page.byteOffset, page.byteLength >> 2);
-    const half = (at: number) => page.subarray(at, at + RING_BYTES);
-    this.#requests = new ByteRing(half(REQUESTS), this.#words, REQ_PROD >> 2, REQ_CONS >> 2);
-    this.#responses = new ByteRing(half(RESPONSES), this.#words, RSP_PROD >> 2, RSP_CONS >> 2);
-    Atomics.store(this.#words, SERVER_FEATURES >> 2, FEATURE_ERROR);
+  constructor(private readonly page: GuestPage, private readonly notify: () => void) {
+    const { bytes } = page;
+    this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
+    this.#requests = new ByteRing(page, REQUESTS, RING_BYTES, REQ_PROD, REQ_CONS);
+    this.#responses = new ByteRing(page, RESPONSES, RING_BYTES, RSP_PROD, RSP_CONS);
+    this.#put(SERVER_FEATURES, FEATURE_ERROR);
   }
 
   /**
@@ -70,7 +70,12 @@ export class XenStoreRing {
 
   #break(reason: number): void {
     this.#broken = true;
-    Atomics.store(this.#words, ERROR >> 2, reason);
+    this.#put(ERROR, reason);
     this.notify();
+  }
+
+  #put(offset: number, value: number): void {
+    Atomics.store(this.#words, offset >> 2, value);
+    this.page.written(offset, 4);
   }
 }

@@ -1,3 +1,4 @@
+import type { GuestPage } from "../byte_ring.ts";
 import { Connection, type DomainControl } from "./connection.ts";
 import { createDomainTree, type DomainDescription, removeDomainTree } from "./domain_tree.ts";
 import { XenStoreError } from "./errors.ts";
@@ -34,7 +35,7 @@ export class XenStoreService {
    * Makes a domain's tree and serves its ring. `page` is the ring's frame, `notify` sends the domain's event
    * channel. Fires `@introduceDomain`.
    */
-  introduce(description: DomainDescription, page: Uint8Array, notify: () => void): Guest {
+  introduce(description: DomainDescription, page: GuestPage, notify: () => void): Guest {
     const { domid } = description;
     if (this.#guests.has(domid)) throw new Error(`domain ${domid} is already in the store`);
     createDomainTree(this.store, description);

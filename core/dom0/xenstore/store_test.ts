@@ -161,18 +161,19 @@ Deno.test("a long directory comes in parts", () => {
 
 /** A guest's end of the ring, as xenbus drivers do it. */
 class RingGuest {
-  readonly page = new Uint8Array(new SharedArrayBuffer(4096));
-  readonly words = new Int32Array(this.page.buffer);
+  readonly #bytes = new Uint8Array(new SharedArrayBuffer(4096));
+  readonly page = { bytes: this.#bytes, written: () => {} };
+  readonly words = new Int32Array(this.#bytes.buffer);
   put(bytes: Uint8Array): number {
     let i = 0;
     while (i < bytes.length && this.words[513] - this.words[512] < 1024) {
-      this.page[this.words[513]++ & 1023] = bytes[i++];
+      this.#bytes[this.words[513]++ & 1023] = bytes[i++];
     }
     return i;
   }
   take(): Uint8Array {
     const bytes: number[] = [];
-    while (this.words[514] !== this.words[515]) bytes.push(this.page[1024 + (this.words[514]++ & 1023)]);
+    while (this.words[514] !== this.words[515]) bytes.push(this.#bytes[1024 + (this.words[514]++ & 1023)]);
     return Uint8Array.from(bytes);
   }
 }

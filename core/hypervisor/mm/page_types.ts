@@ -132,7 +132,7 @@ export class PageTypes {
       Atomics.store(words, index + 1, hi);
       Atomics.store(words, index, lo);
     }
-    this.written(frame, slot * 8, 8);
+    this.#entryWritten(frame, slot);
   }
 
   /** Stores an entry if the one there is as the caller has seen it: a walk may have set accessed and dirty bits since. @returns whether it was */
@@ -142,7 +142,7 @@ export class PageTypes {
       ? Atomics.compareExchange(this.#i32, index, oldLo, lo) === oldLo
       : Atomics.compareExchange(this.#i64, index / 2, both(oldLo, oldHi), both(lo, hi)) ===
         both(oldLo, oldHi);
-    if (isSame) this.written(frame, slot * 8, 8);
+    if (isSame) this.#entryWritten(frame, slot);
     return isSame;
   }
 
@@ -168,8 +168,16 @@ export class PageTypes {
 
   /** After any store of ours into a frame. */
   written(frame: number, offset: number, length: number): void {
-    if (this.#u32[this.#info + frame * (FRAME_INFO_BYTES / 4) + 3] & FrameFlag.HAS_CODE) {
+    // A read-modify-write: what was stored is visible before the flag is looked at. Whoever decodes sets it before he reads.
+    if (Atomics.or(this.#i32, this.#info + frame * (FRAME_INFO_BYTES / 4) + 3, 0) & FrameFlag.HAS_CODE) {
       this.tlb.frameWritten(frame, offset, length);
+    }
+  }
+
+  /** The same after an atomic store. */
+  #entryWritten(frame: number, slot: number): void {
+    if (this.#u32[this.#info + frame * (FRAME_INFO_BYTES / 4) + 3] & FrameFlag.HAS_CODE) {
+      this.tlb.frameWritten(frame, slot * 8, 8);
     }
   }
 
