@@ -21,6 +21,8 @@ export interface Options {
   /** Hostile domains at a time. */
   readonly slots?: number;
   readonly log?: (line: string) => void;
+  /** How long a pCPU or the victim may take, on a machine that is busy with other things. */
+  readonly patienceMs?: number;
 }
 
 export interface Report {
@@ -40,7 +42,6 @@ export interface Report {
 }
 
 const MEMORY_MIB = 16;
-/** pCPUs must let go of a paused domain in this time, on a machine that may be busy with other things. */
 const PATIENCE_MS = 5000;
 const STUCK_MS = 1500;
 /** Xen's own reservations whose contents never change once a domain is built. */
@@ -51,12 +52,13 @@ class Machine implements AsyncDisposable {
   readonly faults: string[] = [];
   readonly log: string[] = [];
 
-  private constructor(readonly host: Host) {}
+  private constructor(readonly host: Host, readonly patienceMs: number) {}
 
-  static async start(): Promise<Machine> {
+  static async start(patienceMs: number): Promise<Machine> {
     const lines: ((line: string) => void)[] = [];
     const machine = new Machine(
       await Host.start({ pcpus: 2, log: (line) => lines.forEach((take) => take(line)) }),
+      patienceMs,
     );
     lines.push((line) => machine.#take(line));
     return machine;
@@ -119,10 +121,10 @@ class Machine implements AsyncDisposable {
 
   async destroy(domain: HostDomain): Promise<void> {
     this.store.release(domain.domid);
-    const late = sleep(PATIENCE_MS, "late");
+    const late = sleep(this.patienceMs, "late");
     try {
       if (await Promise.race([domain.destroy(), late]) === "late") {
-        this.faults.push(`domain ${domain.domid} is not destroyed after ${PATIENCE_MS} ms`);
+        this.faults.push(`domain ${domain.domid} is not destroyed after ${this.patienceMs} ms`);
       }
     } catch (error) {
       this.faults.push(`destroying domain ${domain.domid}: ${error instanceof Error ? error.stack : error}`);
@@ -132,7 +134,7 @@ class Machine implements AsyncDisposable {
   /** Pauses domains until no pCPU runs them. @returns false, and a fault: a pCPU does not let go */
   async quiet(domains: readonly HostDomain[]): Promise<boolean> {
     for (const domain of domains) domain.pause();
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + this.patienceMs;
     const runs = () => domains.some(({ domain }) => domain.vcpus.some(({ sched }) => sched.pcpu !== NONE));
     while (runs()) {
       if (performance.now() > deadline) {
@@ -228,7 +230,7 @@ class Victim {
         }
         return;
       }
-      if (now - asked > PATIENCE_MS) {
+      if (now - asked > this.machine.patienceMs) {
         this.machine.faults.push(`the victim does not answer: ${JSON.stringify(this.#text.slice(-200))}`);
         return;
       }
@@ -254,10 +256,10 @@ class Victim {
 
 /** Hostile domains, one after another, until the time is up. */
 export async function attack(options: Options): Promise<Report> {
-  const { seconds, lifeSeconds = 3, slots = 2, log = () => {} } = options;
+  const { seconds, lifeSeconds = 3, slots = 2, log = () => {}, patienceMs = PATIENCE_MS } = options;
   const guest = hostileGuest();
   const figures = new Figures(guest);
-  await using machine = await Machine.start();
+  await using machine = await Machine.start(patienceMs);
   const { faults } = machine;
   const victim = await Victim.start(machine);
   const live = new Set<HostDomain>();

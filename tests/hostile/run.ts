@@ -1,4 +1,4 @@
-/** By hand, for as long as you like: `deno run -A --unstable-worker-options tests/hostile/run.ts [--seconds N] [--seed N] [--slots N] [--quiet]` */
+/** By hand, for as long as you like: `deno run -A --unstable-worker-options tests/hostile/run.ts [--seconds N] [--seed N] [--slots N] [--patience SECONDS] [--quiet]` */
 import { parseArgs } from "node:util";
 import { attack } from "./harness.ts";
 
@@ -7,6 +7,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "60" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     slots: { type: "string", default: "2" },
+    patience: { type: "string", default: "5" },
     life: { type: "string", default: "3" },
     quiet: { type: "boolean", default: false },
   },
@@ -19,6 +20,7 @@ const report = await attack({
   seed,
   slots: Number(values.slots),
   lifeSeconds: Number(values.life),
+  patienceMs: Number(values.patience) * 1000,
   log: values.quiet ? undefined : console.log,
 });
 const elapsed = (performance.now() - started) / 1000;
