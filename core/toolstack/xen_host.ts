@@ -1,7 +1,7 @@
 /** The real host behind `XenHost`: hypervisor, builder and Domain-0's console and XenStore, wired together. */
 import { buildPv } from "../builder/mod.ts";
 import { ConsoleRing, XenStoreService } from "../dom0/mod.ts";
-import { Host } from "../hypervisor/host.ts";
+import { Host, type HostParts } from "../hypervisor/host.ts";
 import type { DomainInfo, HostDomain } from "../hypervisor/host_domain.ts";
 import { xenParts } from "../hypervisor/parts.ts";
 import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "./host.ts";
@@ -91,6 +91,8 @@ export interface XenHostOptions {
   readonly log?: (line: string) => void;
   /** Folder in which the generated interpreter is kept; by default it is not. */
   readonly interpreterCache?: string;
+  /** With an interpreter of another kind (one that checks every TLB hit); by default the usual one. */
+  readonly parts?: HostParts;
 }
 
 /** What guests write to Xen's console, cut into lines for each guest as Xen does. */
@@ -107,10 +109,11 @@ function lineCutter(
 
 export async function startXenHost(options: XenHostOptions = {}): Promise<XenHost> {
   const { pcpus, xenConsole, log, interpreterCache } = options;
+  const cache = interpreterCache === undefined ? undefined : new FileInterpreterStore(interpreterCache);
   const host = await Host.start({
     pcpus,
     log,
-    parts: xenParts(interpreterCache === undefined ? undefined : new FileInterpreterStore(interpreterCache)),
+    parts: options.parts ?? xenParts(cache),
     xenConsole: xenConsole && lineCutter(xenConsole),
   });
   const store = new XenStoreService();
