@@ -147,7 +147,8 @@ export class Pcpu {
       if (sched.flags !== 0 || pcpu.reschedule !== 0 || this.#words[this.#mail] !== 0) break;
       support.beforeEntry(context);
       if (sched.flags !== 0) break;
-      const reason = engine.run(ctx, left, false);
+      const held = vcpu.upcallsHeldUntil - retired;
+      const reason = engine.run(ctx, held > 0 ? Math.min(left, held) : left, false);
       if (reason !== ExitReason.BUDGET && reason !== ExitReason.KICK) support.handleExit(context, reason);
       const total = view.number(ctx, "retired");
       left -= total - retired + EXIT_COST;

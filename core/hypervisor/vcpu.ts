@@ -18,6 +18,8 @@ export class Vcpu {
   /** Index in the machine's vCPU table. */
   readonly index: number;
   readonly sched: View<typeof SchedVcpu.fields>;
+  /** Upcalls wait until so many instructions have retired (see `send`). Only this worker knows: on another they come at once. */
+  upcallsHeldUntil = 0;
   #hypercall: HypercallContext | undefined;
 
   constructor(readonly domain: Domain, readonly id: number) {

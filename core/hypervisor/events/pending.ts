@@ -96,8 +96,13 @@ export function upcallMask(vcpu: Vcpu): number {
   return vcpu.domain.views.u8[vcpu.state.vcpuInfo + UPCALL_MASK];
 }
 
+/** evtchn_upcall_pending of a vCPU. */
+export function isUpcallPending(vcpu: Vcpu): boolean {
+  const { domain, state } = vcpu;
+  return state.vcpuInfo !== 0 && domain.views.u8[state.vcpuInfo] !== 0;
+}
+
 /** local_events_need_delivery: pending and not masked. */
 export function needsDelivery(vcpu: Vcpu): boolean {
-  const { domain, state } = vcpu;
-  return state.vcpuInfo !== 0 && domain.views.u8[state.vcpuInfo] !== 0 && !isUpcallMasked(vcpu);
+  return isUpcallPending(vcpu) && !isUpcallMasked(vcpu);
 }

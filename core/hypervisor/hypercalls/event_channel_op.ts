@@ -81,7 +81,7 @@ function perform(cx: HypercallContext, command: number, at: GuestPointer): numbe
       return withArgument(cx, evtchn_close, at, (a) => channels.close(domain, a.get("port")));
     case EVTCHNOP.send: {
       const port = readU32(cx, at.lo, at.hi);
-      return port === undefined ? -EFAULT : channels.send(domain, port);
+      return port === undefined ? -EFAULT : channels.send(domain, port, cx.vcpu);
     }
     case EVTCHNOP.status:
       return withArgument(cx, evtchn_status, at, (a) => reportStatus(cx, a), true);

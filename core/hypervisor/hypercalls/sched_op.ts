@@ -84,6 +84,8 @@ function shutdown(cx: HypercallContext, reason: number): number {
 function block(cx: HypercallContext): number {
   const { vcpu, machine } = cx;
   setUpcallMask(vcpu, false);
+  // It waits for events: one that is due need not wait any longer.
+  vcpu.upcallsHeldUntil = 0;
   machine.scheduler.block(vcpu);
   // Looked at after blocking: an event that came in between must not be slept through.
   if (needsDelivery(vcpu)) machine.scheduler.wake(vcpu);

@@ -91,7 +91,7 @@ const NMI_MASK = 1 << 1;
 
 /** On the way into the guest: a pending NMI, then pending events, each when it is not masked (test_all_events). */
 export function deliverPending(cx: HypercallContext): void {
-  const { vcpu } = cx;
+  const { vcpu, view } = cx;
   const { state } = vcpu;
   if (state.nmiPending !== 0 && (state.asyncExceptionMask & NMI_MASK) === 0) {
     state.nmiPending = 0;
@@ -102,7 +102,7 @@ export function deliverPending(cx: HypercallContext): void {
       bounce(cx, { lo: trap.lo, hi: trap.hi, masksEvents: (trap.flags & TI_IF) !== 0 });
     }
   }
-  if (!needsDelivery(vcpu)) return;
+  if (!needsDelivery(vcpu) || view.number(vcpu.ctx, "retired") < vcpu.upcallsHeldUntil) return;
   cx.domain.header.upcalls++;
   bounce(cx, { lo: state.eventCallbackLo, hi: state.eventCallbackHi, masksEvents: true });
 }

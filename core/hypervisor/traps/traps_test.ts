@@ -224,6 +224,11 @@ Deno.test("the forced emulation prefix takes CPUID and nothing else", () => {
   assert.equal(guestCpuid(d.cx, 1, 0).ecx < 0, true, "a hypervisor is there");
 });
 
+Deno.test("CPUID shows the machine checks and the APIC that Xen shows a PV domain", () => {
+  const { edx } = guestCpuid(new PvMachine().domain().cx, 1, 0);
+  assert.deepEqual([7, 9, 14].map((bit) => edx >> bit & 1), [1, 1, 1]);
+});
+
 Deno.test("stores to a page table that is mapped read-only", () => storeToTable(new PvMachine().domain()));
 
 Deno.test("the same with every TLB entry checked", () =>
