@@ -1,7 +1,7 @@
 /** Writes records: one instruction after another, from a frame's bytes to the arena, until the block ends. */
 import { Decoded, Decoder, DecodeResult, type Form, forms, Liveness, NO_REGISTER } from "../isa/mod.ts";
 import { type CodeCache, MAXIMUM_BLOCK_BYTES } from "./code_cache.ts";
-import { CodeMode, CTX, SEGMENT_BYTES, SegmentNumber } from "./context.ts";
+import { CodeMode, CTX, SEGMENT_BYTES, SegmentNumber, TWO_PAGES } from "./context.ts";
 import { Vector } from "./exit.ts";
 import { DEAD_FLAGS, EXCLUSIVE, type InterpreterImage, Special, VARIANTS } from "./interpreter.ts";
 import { Addressing } from "./interpreter_machine.ts";
@@ -337,21 +337,22 @@ export class BlockDecoder {
     let target = -1;
     if (plan.memory) {
       let displacement = decoded.disp;
+      let index = decoded.index === NO_REGISTER ? CTX.zero : decoded.index << 3;
       u8[record + REC_BASE] = decoded.base === NO_REGISTER ? CTX.zero : decoded.base << 3;
       if (decoded.ripRelative) {
         u8[record + REC_BASE] = CTX.codePage;
         displacement += offset + decoded.length;
-        if (displacement !== (displacement | 0)) {
-          // The record has no room for it; such an address is out of reach of any code model.
-          this.#raising(record, DecodeResult.undefined, offset);
-          return -1;
+        // The record has 32 bits for it.
+        if (displacement > 0x7fffffff) {
+          displacement -= TWO_PAGES;
+          index = CTX.twoPages;
         }
       }
       i32[(record + REC_DISP) >>> 2] = displacement;
-      u8[record + REC_INDEX] = decoded.index === NO_REGISTER ? CTX.zero : decoded.index << 3;
+      u8[record + REC_INDEX] = index;
       u8[record + REC_SCALE] = decoded.scale;
       const simple = long && decoded.addrSize === 8 && segmentNumber >= SegmentNumber.flat;
-      const wanted = decoded.index === NO_REGISTER ? Addressing.BASE : Addressing.INDEX;
+      const wanted = index === CTX.zero ? Addressing.BASE : Addressing.INDEX;
       addressing = simple && this.#slots[decoded.form * VARIANTS + wanted] !== 0
         ? wanted
         : Addressing.GENERIC;

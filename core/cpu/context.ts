@@ -30,6 +30,8 @@ function place<const S extends Spec>(spec: S): { readonly [K in keyof S]: number
 /** Where single-stepped instructions are decoded to. */
 export const STEP_RECORDS = 3072;
 
+export const TWO_PAGES = 8192;
+
 /** Field types. `segment` is {selector i32, attributes i32, limit i32, (padding), base i64}. */
 export const CONTEXT_FIELDS = {
   /** rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
@@ -38,6 +40,8 @@ export const CONTEXT_FIELDS = {
   zero: "i64",
   /** Linear address of the page that is being executed: the base of RIP-relative addresses. Must follow `zero`. */
   codePage: "i64",
+  /** Always 8192: the index of RIP-relative addresses whose displacement from the page does not fit in 32 bits. */
+  twoPages: "i64",
   /** Lazy arithmetic flags, see flags in core/isa. */
   flagResult: "i64",
   flagAux: "i32",

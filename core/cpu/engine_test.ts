@@ -103,6 +103,46 @@ Deno.test("not executable, supervisor and missing pages fault at the fetch", () 
   }
 });
 
+Deno.test("RIP-relative addresses reach 2 GiB both ways from every place in a page", () => {
+  for (const offset of [0, 1, 0x800, 0xfe8, 0xff8]) {
+    for (const displacement of [0x7fffffff, 0x7ffff000, 0x7fffe801, 0x7ffff7fe, -0x80000000]) {
+      for (const prefix of [[], [0x67]]) {
+        const disp = [0, 8, 16, 24].map((shift) => displacement >> shift & 0xff);
+        // mov eax, [rip+disp]; mov byte [rip+disp], 7; cmp byte [rip+disp], 7; int3
+        const code: number[] = [];
+        const ends: number[] = [];
+        for (const [opcode, behind] of [[[0x8b, 0x05], []], [[0xc6, 0x05], [7]], [[0x80, 0x3d], [7]]]) {
+          code.push(...prefix, ...opcode, ...disp, ...behind);
+          ends.push(code.length);
+        }
+        const base = displacement < 0 ? 0x90000000n : CODE;
+        const m = new TestMachine();
+        m.map(base, 1);
+        m.map(base + 0x1000n, 2);
+        const bytes = [...code, 0xcc];
+        m.put(1, offset, bytes.slice(0, 4096 - offset));
+        m.put(2, 0, bytes.slice(4096 - offset));
+        m.rip = base + BigInt(offset);
+        const target = (end: number) => m.rip + BigInt(end + displacement);
+        const [loaded, stored] = [target(ends[0]), target(ends[1])];
+        const pages = new Set([loaded, loaded + 3n, stored, target(ends[2])].map((va) => va & ~0xfffn));
+        [...pages].sort().forEach((va, i) => m.map(va, 8 + i));
+        const first = [...pages].sort()[0];
+        const place = (va: bigint) => 8 * 4096 + Number(va - first);
+        for (let i = 0; i < 4; i++) m.view.u8[place(loaded) + i] = 0x11 * (i + 1);
+        m.view.u8[place(target(ends[2]))] = 6;
+        const where = `at ${offset.toString(16)}, displacement ${
+          displacement.toString(16)
+        }, ${prefix.length}`;
+        assert.equal(exitName(m.run()), "INT3", where);
+        assert.equal(m.reg(0), 0x44332211n, where);
+        assert.equal(m.view.u8[place(stored)], 7, where);
+        assert.equal((m.flags & Flag.ZF) !== 0, false, where);
+      }
+    }
+  }
+});
+
 Deno.test("calls and returns, over a page boundary", () => {
   // call +0x1000-5; int3 at 5; at page 2: mov eax,7; ret
   const m = machine([0xe8, 0xfb, 0x0f, 0, 0, 0xcc]);

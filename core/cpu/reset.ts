@@ -9,6 +9,7 @@ import {
   SEGMENT_BASE,
   SEGMENT_LIMIT,
   SEGMENT_SELECTOR,
+  TWO_PAGES,
 } from "./context.ts";
 import type { DomainLayout } from "./layout.ts";
 import { profileArea } from "./profile.ts";
@@ -57,6 +58,7 @@ export function resetContext(view: ContextView, ctx: number, layout: DomainLayou
   view.setBig(ctx, "pat", PAT);
   view.setBig(ctx, "dr", 0xffff0ff0n, 6);
   view.setBig(ctx, "dr", 0x400n, 7);
+  view.setBig(ctx, "twoPages", BigInt(TWO_PAGES));
   view.setBig(ctx, "mfnBase", BigInt(layout.mfnBase));
   view.set(ctx, "totalFrames", layout.totalFrames);
   view.set(ctx, "frameInfo", layout.frameInfo);

@@ -162,9 +162,11 @@ export class Decoder {
     if (leaf < 0) return DecodeResult.undefined;
     let modrm = -1;
     let list: number;
-    if (t.hasModrm[slot] !== 0) {
+    const modrms = t.hasModrm[slot];
+    if (modrms !== 0) {
       if (at >= limit) return short;
       modrm = bytes[at++];
+      if (modrms === 2) modrm |= 0xc0;
       list = t.targets[leaf + (modrm >> 3 & 7) + (modrm >= 0xc0 ? 8 : 0)];
     } else list = t.targets[leaf];
 

@@ -53,7 +53,7 @@ type Dimension = keyof typeof DIMENSIONS;
 export interface DecoderTables {
   /** First entry in `targets` for (map << 8 | opcode) << 2 | mandatory prefix (0 none, 1 66, 2 F3, 3 F2), or -1: #UD. */
   readonly leaves: Int32Array;
-  /** For each leaf: 1 when a ModRM byte follows. Same index as `leaves`. */
+  /** For each leaf: 1 when a ModRM byte follows, 2 when its mod is taken as 3. Same index as `leaves`. */
   readonly hasModrm: Uint8Array;
   /** A leaf's 16 lists (ModRM.reg, + 8 when mod is 3), or one: index of the first candidate in `candidates`, 0 for none. */
   readonly targets: Int32Array;
@@ -296,12 +296,16 @@ function opcodeLists(
     if (list.some((row) => row.encoding.modrm !== modrm)) {
       throw new Error(`${list.map((row) => row.encoding.text).join(" and ")}: ModRM or not?`);
     }
+    const anyMod = list[0].encoding.flags.has("anymod");
+    if (list.some((row) => row.encoding.flags.has("anymod") !== anyMod)) {
+      throw new Error(`${list.map((row) => row.encoding.text).join(" and ")}: any mod or not?`);
+    }
     for (let prefix = 0; prefix < 4; prefix++) {
       const explicit = list.filter((row) => PREFIX_SLOTS[row.encoding.prefix] === prefix);
       const eligible = [...explicit, ...list.filter((row) => row.encoding.prefix === "")];
       if (eligible.length === 0) continue;
       const slot = key << 2 | prefix;
-      hasModrm[slot] = modrm ? 1 : 0;
+      hasModrm[slot] = anyMod ? 2 : modrm ? 1 : 0;
       leaves[slot] = targets.length;
       if (!modrm) {
         targets.push(addList(bySpecificity(eligible)));

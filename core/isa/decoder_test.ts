@@ -76,6 +76,20 @@ Deno.test("REP belongs to string instructions", () => {
   assert.equal(id("f3 c3"), "ret o64 s64");
 });
 
+Deno.test("MOV of control and debug registers takes ModRM.mod as 3", () => {
+  for (const opcode of ["20", "21", "22", "23"]) {
+    for (const [modrm, mod] of [["18", 0], ["5c", 1], ["9d", 2], ["d8", 3]] as const) {
+      const d = decode(`0f ${opcode} ${modrm} 24 11 22 33 44`);
+      assert.equal(d.length, 3, `mod ${mod}`);
+      assert.equal(forms()[d.form].memory, false);
+      const number = parseInt(modrm, 16) & 7;
+      assert.deepEqual([...d.registers.slice(0, 2)].sort(), [3, number].sort());
+    }
+  }
+  assert.equal(decode("41 0f 20 04").registers[0], 12);
+  isUndefined("0f 20 08");
+});
+
 Deno.test("what exists only in or outside 64-bit mode", () => {
   for (
     const hex of [

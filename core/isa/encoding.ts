@@ -30,6 +30,7 @@
  *   [lock] the memory form is atomic without a prefix (XCHG)
  *   [unaligned] a 16-byte memory operand need not be aligned (MOVUPS)
  *   [pop] a memory operand based on rSP is addressed after rSP has grown by the operand size (POP Ev)
+ *   [anymod] ModRM.mod is taken as 3, whatever it is (MOV of control and debug registers)
  *   [rexb0] not with REX.B (NOP, which is an exchange of r8 then)
  *   [rare] one generic form is enough, speed does not matter
  *   [cpl0] privileged; for lists and the recorder, the meaning checks it
@@ -217,6 +218,7 @@ const FLAGS = new Set([
   "unaligned",
   "pop",
   "rexb0",
+  "anymod",
   "rare",
   "cpl0",
   "noasm",

@@ -73,7 +73,7 @@ const described = (m: Machine, special: Operand, general: Operand) =>
   m.or(m.or(special.number(), m.shl(general.number(), 8)), general.size << 16);
 
 instruction("mov", {
-  encodings: ["0F 20 /r Ry,Cy [f64] [cpl0]"],
+  encodings: ["0F 20 /r Ry,Cy [f64] [anymod] [cpl0]"],
   access: ["w", "r"],
   flow: "leave",
   unrecorded: PRIVILEGED,
@@ -84,7 +84,7 @@ instruction("mov", {
   },
 });
 instruction("mov", {
-  encodings: ["0F 22 /r Cy,Ry [f64] [cpl0]"],
+  encodings: ["0F 22 /r Cy,Ry [f64] [anymod] [cpl0]"],
   access: ["w", "r"],
   flow: "leave",
   unrecorded: PRIVILEGED,
@@ -98,7 +98,7 @@ instruction("mov", {
 // DR4 and DR5 (aliases or #UD by CR4.DE) are the host's.
 const debugRegister = (m: Machine, dr: Operand) => m.faultIf(m.ltu(m.const(4, 7), dr.number()), Vector.UD);
 instruction("mov", {
-  encodings: ["0F 21 /r Ry,Dy [f64] [cpl0]"],
+  encodings: ["0F 21 /r Ry,Dy [f64] [anymod] [cpl0]"],
   access: ["w", "r"],
   flow: "leave",
   unrecorded: PRIVILEGED,
@@ -109,7 +109,7 @@ instruction("mov", {
   },
 });
 instruction("mov", {
-  encodings: ["0F 23 /r Dy,Ry [f64] [cpl0]"],
+  encodings: ["0F 23 /r Dy,Ry [f64] [anymod] [cpl0]"],
   access: ["w", "r"],
   flow: "leave",
   unrecorded: PRIVILEGED,
