@@ -48,6 +48,7 @@ export class CodeCache {
     world.once(() => {
       this.#i32.fill(this.#zeroChunk, this.emptyMap >>> 2, (this.emptyMap >>> 2) + GRANULES);
       this.#i32[(this.emptyMap + MAP_MODE) >>> 2] = -1;
+      this.#i32[(this.emptyMap + MAP_FRAME) >>> 2] = -1;
       world.setWord(EngineWord.ARENA_NEXT, this.#start | 0);
     });
   }

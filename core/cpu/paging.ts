@@ -6,7 +6,7 @@ import { type FuncRef, type I32, i32, type I64, i64, type ModuleBuilder } from "
 import { CTX, Flag, TLB_ADDEND, TLB_CODE, TLB_ENTRIES, TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./context.ts";
 import { ExitReason, Vector } from "./exit.ts";
 import { FRAME_CODE_MAP, FRAME_CPU_FLAGS, FrameFlag } from "./layout.ts";
-import { MAP_MODE, MAP_NEXT } from "./record.ts";
+import { MAP_FRAME, MAP_MODE, MAP_NEXT } from "./record.ts";
 
 /** Physical address width that CPUID tells; higher bits of an entry are reserved. */
 export const PHYSICAL_BITS = 46;
@@ -207,38 +207,40 @@ function emitFill(m: ModuleBuilder) {
     f.do(count(ctx, CTX.tlbMisses));
     const address = f.let(i32.shl(frame, 12));
     const page = f.let(i64.and(va, -4096n));
-    const addend = f.let(i32.sub(address, i32.wrap_i64(page)));
     const entry = f.let(tlbEntry(ctx, va));
     const info = f.let(i32.add(i32.load(ctx, CTX.frameInfo), i32.shl(frame, 4)));
-    const flags = f.local("i32");
-    const writeTag = f.local("i64");
-    f.set(writeTag, -1n);
-    f.set(flags, i32.load(info, FRAME_CPU_FLAGS));
-    f.if(i32.and(mayTag, i32.eqz(i32.and(flags.get(), FrameFlag.HAS_CODE))), () => {
-      // The flag is set before HAS_CODE is looked at again: whoever sets HAS_CODE looks at the flag afterwards.
-      f.if(i32.eqz(i32.and(flags.get(), FrameFlag.WRITE_TAGGED)), () => {
-        const bits = FrameFlag.WRITE_TAGGED | FrameFlag.TAGGED;
-        f.set(flags, i32.atomic_rmw_or(info, bits, FRAME_CPU_FLAGS));
-      });
-      f.if(i32.eqz(i32.and(flags.get(), FrameFlag.HAS_CODE)), () => f.set(writeTag, page));
-    }, () => {
-      f.if(i32.eqz(i32.and(flags.get(), FrameFlag.TAGGED)), () => {
+    const flags = f.let(i32.load(info, FRAME_CPU_FLAGS));
+    const setTagged = () =>
+      f.if(i32.eqz(i32.and(flags, FrameFlag.TAGGED)), () => {
         f.drop(i32.atomic_rmw_or(info, FrameFlag.TAGGED, FRAME_CPU_FLAGS));
       });
-    });
+    // Code and data that share an entry do not drive each other out: the execute tag belongs to the code map, the others to the addend.
     f.if(isExecute, () => {
+      setTagged();
       f.do(i64.store(entry, page, TLB_EXECUTE));
       f.do(i32.store(entry, f.call(codeMap, [ctx, info]), TLB_CODE));
-    }, () => {
-      const same = i32.and(
-        i64.eq(i64.load(entry, TLB_EXECUTE), page),
-        i32.eq(i32.load(entry, TLB_ADDEND), addend),
-      );
-      f.if(i32.eqz(same), () => f.do(i64.store(entry, -1n, TLB_EXECUTE)));
+      f.return(address);
+    });
+    const writeTag = f.local("i64");
+    f.set(writeTag, -1n);
+    f.if(i32.and(mayTag, i32.eqz(i32.and(flags, FrameFlag.HAS_CODE))), () => {
+      // The flag is set before HAS_CODE is looked at again: whoever sets HAS_CODE looks at the flag afterwards.
+      const now = f.local("i32");
+      f.set(now, flags);
+      f.if(i32.eqz(i32.and(flags, FrameFlag.WRITE_TAGGED)), () => {
+        const bits = FrameFlag.WRITE_TAGGED | FrameFlag.TAGGED;
+        f.set(now, i32.atomic_rmw_or(info, bits, FRAME_CPU_FLAGS));
+      });
+      f.if(i32.eqz(i32.and(now.get(), FrameFlag.HAS_CODE)), () => f.set(writeTag, page));
+    }, setTagged);
+    // An execute tag of the same page is dropped when it is of an earlier translation.
+    f.if(i64.eq(i64.load(entry, TLB_EXECUTE), page), () => {
+      const code = i32.load(entry, TLB_CODE);
+      f.if(i32.ne(i32.load(code, MAP_FRAME), frame), () => f.do(i64.store(entry, -1n, TLB_EXECUTE)));
     });
     f.do(i64.store(entry, page, TLB_READ));
     f.do(i64.store(entry, writeTag.get(), TLB_WRITE));
-    f.do(i32.store(entry, addend, TLB_ADDEND));
+    f.do(i32.store(entry, i32.sub(address, i32.wrap_i64(page)), TLB_ADDEND));
     f.return(address);
   });
 }

@@ -1,5 +1,15 @@
 /** The TLBs of a vCPU: one a space, that is, a top-level page table seen from user or supervisor mode with one code mode. */
-import { CONTEXT_BYTES, CTX, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_SPACES } from "./context.ts";
+import {
+  CONTEXT_BYTES,
+  CTX,
+  TLB_ADDEND,
+  TLB_CODE,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  TLB_SPACES,
+} from "./context.ts";
+import { EXECUTE } from "./paging.ts";
+import { MAP_FRAME } from "./record.ts";
 import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "./layout.ts";
 import type { DomainLayout } from "./layout.ts";
 import { EngineWord, type World } from "./world.ts";
@@ -7,6 +17,7 @@ import { EngineWord, type World } from "./world.ts";
 const SPACE_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 const ENTRY_WORDS = TLB_ENTRY_BYTES >>> 2;
 const ADDEND_WORD = TLB_ADDEND >>> 2;
+const CODE_WORD = TLB_CODE >>> 2;
 /** Words of a space's record in the context: root low, root high | key << 16, time of last use, STALE when last flushed. */
 const ROOT = 0, KEY = 1, USED = 2, SEEN = 3;
 const FREE = -1;
@@ -102,7 +113,15 @@ export class Spaces {
     if (i32[tag] !== (low & ~0xfff) || i32[tag + 1] !== high) return -1;
     const seen = i32[this.#record(ctx, i32[(ctx + CTX.space) >>> 2]) + SEEN];
     if (seen !== this.#world.word(EngineWord.STALE)) return -1;
-    return (low + i32[entry + ADDEND_WORD]) >>> 0;
+    if (access !== EXECUTE) return (low + i32[entry + ADDEND_WORD]) >>> 0;
+    // The empty map belongs to no frame.
+    const frame = this.#codeFrame(entry);
+    return frame < 0 ? -1 : frame * 4096 + (low & 0xfff);
+  }
+
+  /** The frame that an entry's execute tag leads to, -1: no code of any. */
+  #codeFrame(entry: number): number {
+    return this.#i32[(this.#i32[entry + CODE_WORD] + MAP_FRAME) >>> 2];
   }
 
   flushAll(ctx: number): void {
@@ -144,7 +163,7 @@ export class Spaces {
         if (write !== -1 && ((write + addend) | 0) === address) i32[at + 2] = i32[at + 3] = -1;
         if (onlyWrites) continue;
         if (i32[at] !== -1 && ((i32[at] + addend) | 0) === address) i32[at] = i32[at + 1] = -1;
-        if (i32[at + 4] !== -1 && ((i32[at + 4] + addend) | 0) === address) i32[at + 4] = i32[at + 5] = -1;
+        if (i32[at + 4] !== -1 && this.#codeFrame(at) === frame) i32[at + 4] = i32[at + 5] = -1;
       }
     });
     const flags = (this.#layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >>> 2;

@@ -5,10 +5,10 @@
  * The guard takes two records: {slot, .., length of the second part u8 at 8; mask and expected bytes, two i64 each, in the second record}.
  */
 import { i32, i64 } from "../wasm/mod.ts";
-import { CTX, TLB_ADDEND, TLB_EXECUTE } from "./context.ts";
+import { CTX, TLB_CODE, TLB_EXECUTE } from "./context.ts";
 import { Internal } from "./exit.ts";
 import { EXECUTE, isCanonical, tlbEntry } from "./paging.ts";
-import { REC_SLOT, RECORD_BYTES } from "./record.ts";
+import { MAP_FRAME, REC_SLOT, RECORD_BYTES } from "./record.ts";
 import type { Runtime } from "./runtime.ts";
 
 export const GUARD_RECORDS = 2;
@@ -23,9 +23,16 @@ export function emitStraddle(runtime: Runtime): number {
     const page = f.let(i64.select(long, next, i64.and(next, 0xffffffffn)));
     const entry = f.let(tlbEntry(ctx, page));
     const address = f.local("i32");
+    // The empty map belongs to no frame: -1, which is no address either.
+    const frame = f.local("i32");
+    f.set(frame, -1);
     f.if(
       i64.eq(i64.load(entry, TLB_EXECUTE), page),
-      () => f.set(address, i32.add(i32.wrap_i64(page), i32.load(entry, TLB_ADDEND))),
+      () => f.set(frame, i32.load(i32.load(entry, TLB_CODE), MAP_FRAME)),
+    );
+    f.if(
+      i32.ge_s(frame.get(), 0),
+      () => f.set(address, i32.shl(frame.get(), 12)),
       () => {
         f.if(i32.and(long, i32.eqz(isCanonical(page))), () => {
           f.returnCall(runtime.exit, [ctx, rec, left, i32.const(Internal.STRADDLE)]);

@@ -2,8 +2,9 @@
  * What must always hold of frames, counted anew and compared: reference and type counts against page tables, top-level tables in use, descriptor
  * tables, vcpu_info pages, grants; the free frames; what TLBs hold. For tests: none of the domains may run.
  */
-import { CTX, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_SPACES } from "../../cpu/context.ts";
+import { CTX, TLB_ADDEND, TLB_CODE, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_SPACES } from "../../cpu/context.ts";
 import { FRAME_INFO_BYTES, FrameFlag } from "../../cpu/layout.ts";
+import { MAP_FRAME } from "../../cpu/record.ts";
 import { GNTMAP_device_map, GNTMAP_readonly } from "../abi/grant_table.ts";
 import type { Domain } from "../domain.ts";
 import { mappingOf } from "../grants/table.ts";
@@ -230,7 +231,12 @@ function checkTlbs(domain: Domain, fault: Fault): void {
     for (const [offset, what] of [[0, "read"], [8, "write"], [16, "execute"]] as const) {
       const tag = words[(at + offset) >>> 2];
       if (tag === -1 && words[(at + offset + 4) >>> 2] === -1) continue;
-      const frame = ((tag + addend) >>> 0) >>> 12;
+      const isExecute = what === "execute";
+      const frame = isExecute
+        ? words[(words[(at + TLB_CODE) >>> 2] + MAP_FRAME) >>> 2]
+        : ((tag + addend) >>> 0) >>> 12;
+      // No code of any frame: whoever jumps there walks.
+      if (isExecute && frame < 0) continue;
       const named = `a TLB's ${what} tag ${(words[(at + offset + 4) >>> 2] >>> 0).toString(16)}:${
         (tag >>> 0).toString(16)
       } of frame ${frame}`;
