@@ -1,7 +1,7 @@
 /**
- * The handlers of the hot loop: those that ran most in profiles (profile.ts) of a Debian kernel's boot and of busybox's programs under it,
- * by their shares of both. `form /variant` as in interpreter.ts, or `form jN` for a pair of fusion.ts. What calls a function cannot stand
- * here; what is missing here runs as well, through the function table.
+ * The handlers of the hot loop: those that ran most in profiles of a Debian kernel's boot and of busybox's programs under it, by their
+ * shares of both (tools/hot_handlers prints such a list). `form /variant` as in interpreter.ts, or `form jN` for a pair of fusion.ts. What
+ * calls a function cannot stand here; what is missing here runs as well, through the function table.
  */
 export const HOT_HANDLERS: readonly string[] = [
   "link",
