@@ -35,6 +35,22 @@ export class Lock {
     if (Atomics.exchange(this.words, this.index, 0) === 2) Atomics.notify(this.words, this.index, 1);
   }
 
+  /**
+   * A thread is gone and may have held this. Locks are held for short: one that is not free for so long is the lost thread's, and becomes
+   * free. @returns whether it was
+   */
+  reclaim(patienceMs: number): boolean {
+    const { words, index } = this;
+    for (const end = performance.now() + patienceMs;;) {
+      const state = Atomics.load(words, index);
+      if (state === 0) return false;
+      Atomics.wait(words, index, state, 1);
+      if (performance.now() < end) continue;
+      if (Atomics.exchange(words, index, 0) === 2) Atomics.notify(words, index);
+      return true;
+    }
+  }
+
   /** Runs `work` with the lock held. */
   with<T>(work: () => T): T {
     this.acquire();

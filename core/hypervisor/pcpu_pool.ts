@@ -1,13 +1,19 @@
 /** The pCPU workers of a host, as the main thread sees them. */
+import { CTX } from "../cpu/context.ts";
+import { EngineWord } from "../cpu/world.ts";
 import { serveOffset } from "./calibration.ts";
 import type { HostParts } from "./host.ts";
+import { Lock } from "./lock.ts";
 import { MAX_PCPUS, NONE, PcpuMode, PcpuState } from "./layout.ts";
 import type { Machine } from "./machine.ts";
 import { canReturnPages } from "./memory_return.ts";
 import type { Order, PcpuStart, Report } from "./report.ts";
 import { crashDomainFrom } from "./shutdown.ts";
+import type { Domain } from "./domain.ts";
 
 const START_TIMEOUT_MS = 20_000;
+/** So long no thread that lives holds a lock, on a busy machine either. */
+const LOCK_PATIENCE_MS = 3000;
 
 interface PcpuWorker {
   readonly worker: Worker;
@@ -120,20 +126,50 @@ export class PcpuPool {
     lost.port.close();
     machine.header.internalErrors++;
     this.take({ kind: "log", text: `cpu#${pcpu} lost: ${message}` });
-    const index = machine.scheduler.abandon(pcpu);
-    if (index !== NONE) {
-      const domain = machine.attached(machine.scheduler.entry(index).owner - 1);
-      if (domain !== undefined) {
-        crashDomainFrom(domain, `Xenolith: internal error: cpu#${pcpu} was lost: ${message}`);
-      }
+    this.#reclaim(pcpu);
+    // One that died before it ran: so would the next one.
+    const again = machine.pcpus[pcpu].mode !== PcpuMode.OFFLINE;
+    const index = machine.pcpus[pcpu].vcpu;
+    const domain = index === NONE ? undefined : machine.attached(machine.scheduler.entry(index).owner - 1);
+    // Ended first: no other pCPU may go on with a vCPU that was left in the middle of an instruction.
+    if (domain !== undefined) {
+      crashDomainFrom(domain, `Xenolith: internal error: cpu#${pcpu} was lost: ${message}`);
+      this.#leaveCode(domain, index);
     }
+    machine.scheduler.abandon(pcpu);
     for (const domid of this.#detaching.keys()) this.#detached(pcpu, domid);
     if (this.#stopping || machine.header.pcpus === 0) return;
-    const attach = [...machine.domains()].map((domain): Order => ({ kind: "attach", share: domain.share }));
-    this.#startWorker(pcpu, this.#newWorker(pcpu)).then(
-      () => attach.forEach((order) => this.#orderOne(pcpu, order)),
-      (error) => this.take({ kind: "log", text: `cpu#${pcpu} does not come back: ${error}` }),
+    if (!again) return this.take({ kind: "log", text: `cpu#${pcpu} does not come back` });
+    const started = this.#startWorker(pcpu, this.#newWorker(pcpu));
+    // They wait in its port until it is ready, before whatever is ordered from now on.
+    for (const known of machine.domains()) this.#orderOne(pcpu, { kind: "attach", share: known.share });
+    started.catch((error) => this.take({ kind: "log", text: `cpu#${pcpu} does not come back: ${error}` }));
+  }
+
+  /** Locks that the lost pCPU holds become free: the machine's and those of all domains, by its own and others' hypercalls. */
+  #reclaim(pcpu: number): void {
+    const { machine } = this;
+    const locks = [machine.lock, machine.scheduler.lock, ...[...machine.domains()].map(({ lock }) => lock)];
+    for (const lock of locks) {
+      if (lock.reclaim(LOCK_PATIENCE_MS)) {
+        this.take({ kind: "log", text: `cpu#${pcpu} held the lock of ${lock.name}` });
+      }
+    }
+  }
+
+  /** The domain's other vCPUs, on their way out, may wait for this one to leave its code, or for the lock of the code that it held. */
+  #leaveCode(domain: Domain, index: number): void {
+    const { i32 } = domain.views;
+    const vcpu = domain.vcpus.find((one) => one.index === index);
+    if (vcpu === undefined) return;
+    const epoch = (vcpu.ctx + CTX.epoch) >>> 2;
+    if (Atomics.load(i32, epoch) & 1) Atomics.add(i32, epoch, 1);
+    const lock = new Lock(
+      i32,
+      (domain.layout.engine >>> 2) + EngineWord.LOCK,
+      `the code of domain ${domain.domid}`,
     );
+    if (lock.reclaim(LOCK_PATIENCE_MS)) this.take({ kind: "log", text: `it held the lock of ${lock.name}` });
   }
 
   #orderOne(pcpu: number, order: Order): void {
