@@ -130,7 +130,9 @@ export class BlockDecoder {
     this.#i32[(at + REC_SLOT) >>> 2] = this.#slots[this.#specials + which];
   }
   #clear(at: number): void {
-    this.#i32.fill(0, at >>> 2, (at + RECORD_BYTES) >>> 2);
+    const i32 = this.#i32;
+    // Quicker than fill for so few words.
+    for (let word = at >>> 2; word < (at + RECORD_BYTES) >>> 2; word++) i32[word] = 0;
   }
 
   #decode(bytes: Uint8Array, offset: number, available: number, codeMode: number): DecodeResult {

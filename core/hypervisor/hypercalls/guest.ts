@@ -45,6 +45,20 @@ export function readStruct<F extends Fields>(
   return copyFrom(cx, lo, hi, view.bytes) ? view : undefined;
 }
 
+/** Reads one structure after another into the same room: for hypercalls that come often. */
+export class StructReader<F extends Fields> {
+  readonly #views: { 64?: StructView<F>; 32?: StructView<F> } = {};
+
+  constructor(readonly type: CStruct<F>) {}
+
+  /** What was read is good until the next call. */
+  read(cx: HypercallContext, lo: number, hi: number): StructView<F> | undefined {
+    const width = widthOf(cx);
+    const view = this.#views[width] ??= StructView.create(this.type, width);
+    return copyFrom(cx, lo, hi, view.bytes) ? view : undefined;
+  }
+}
+
 export function writeStruct<F extends Fields>(
   cx: HypercallContext,
   view: StructView<F>,

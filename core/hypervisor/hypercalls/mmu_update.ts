@@ -40,12 +40,14 @@ export function pageOwner(cx: HypercallContext, domid: number): number {
 
 const buffer = new Uint8Array(CHUNK * REQUEST_BYTES);
 const words = new Int32Array(buffer.buffer);
+/** The room of n requests. */
+const parts = Array.from({ length: CHUNK + 1 }, (_, n) => buffer.subarray(0, n * REQUEST_BYTES));
 
 /** Copies as many of `count` requests as can be had, at least one. @returns how many, 0 on a fault */
 function fetch(cx: HypercallContext, lo: number, hi: number, count: number): number {
   const many = Math.min(count, CHUNK);
-  if (copyFrom(cx, lo, hi, buffer.subarray(0, many * REQUEST_BYTES))) return many;
-  return many > 1 && copyFrom(cx, lo, hi, buffer.subarray(0, REQUEST_BYTES)) ? 1 : 0;
+  if (copyFrom(cx, lo, hi, parts[many])) return many;
+  return many > 1 && copyFrom(cx, lo, hi, parts[1]) ? 1 : 0;
 }
 
 /** mmu_update(requests, count, done, foreigndom). */

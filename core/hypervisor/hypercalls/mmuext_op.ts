@@ -9,10 +9,12 @@ import { pageTypesOf } from "../mm/page_types.ts";
 import { isGuestAddress } from "../mm/walk.ts";
 import { destroyLdt, newGuestCr3, newUserCr3 } from "../traps/mode.ts";
 import type { Call } from "./call.ts";
-import { readStruct, readU32, widthOf, writeU32 } from "./guest.ts";
+import { readU32, StructReader, widthOf, writeU32 } from "./guest.ts";
 import { flushEverywhere, OWNER_SELF, pageOwner, readVcpuMask } from "./mmu_update.ts";
 
 type Op = ViewOf<typeof mmuext_op>;
+
+const ops = new StructReader(mmuext_op);
 
 /** mmuext_op(ops, count, done, foreigndom). */
 export function mmuextOp(call: Call): number {
@@ -34,7 +36,7 @@ export function mmuextOp(call: Call): number {
       call.again();
       break;
     }
-    const op = readStruct(cx, mmuext_op, call.lo(0), call.hi(0));
+    const op = ops.read(cx, call.lo(0), call.hi(0));
     result = op === undefined ? -EFAULT : perform(cx, op);
     if (result !== 0) break;
     call.advance(0, size);

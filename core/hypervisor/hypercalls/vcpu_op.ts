@@ -25,10 +25,12 @@ import { runstateNow, writeRunstateArea, writeTimeArea } from "../traps/guest_ar
 import { setGuestContext } from "../traps/guest_context.ts";
 import type { Vcpu } from "../vcpu.ts";
 import type { Call } from "./call.ts";
-import { type GuestPointer, readStruct, widthOf, writeStruct } from "./guest.ts";
+import { type GuestPointer, readStruct, StructReader, widthOf, writeStruct } from "./guest.ts";
 
 /** Longest period (Xen's STIME_DELTA_MAX). */
 const MAX_PERIOD = 2 ** 62;
+
+const singleshot = new StructReader(vcpu_set_singleshot_timer);
 
 /** vcpu_op(cmd, vcpuid, arg). */
 export function vcpuOp(call: Call): number {
@@ -86,7 +88,7 @@ export function vcpuOp(call: Call): number {
       return 0;
     case VCPUOP.set_singleshot_timer: {
       if (vcpu !== cx.vcpu) return -EINVAL;
-      const a = readStruct(cx, vcpu_set_singleshot_timer, at.lo, at.hi);
+      const a = singleshot.read(cx, at.lo, at.hi);
       if (a === undefined) return -EFAULT;
       const timeout = a.get("timeout_abs_ns");
       if (a.get("flags") & VCPU_SSHOTTMR_future && timeout < machine.now()) return -ETIME;

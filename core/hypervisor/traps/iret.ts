@@ -6,7 +6,7 @@ import { iret_context, VGCF_in_syscall } from "../abi/xen.ts";
 import type { HypercallContext } from "../context.ts";
 import { setUpcallMask } from "../events/pending.ts";
 import type { Call } from "../hypercalls/call.ts";
-import { readStruct } from "../hypercalls/guest.ts";
+import { StructReader } from "../hypercalls/guest.ts";
 import { crashDomain } from "../shutdown.ts";
 import { R11, RCX, registerIndex, RSP } from "./bounce.ts";
 import { endAsyncException, injectException, injectPageFault } from "./exception.ts";
@@ -16,6 +16,8 @@ import { loadReturnSegments, type SegmentFault } from "./segments.ts";
 /** Bits of RFLAGS that HYPERVISOR_iret takes (X86_EFLAGS_ALL without IOPL and VM). */
 const IRET_FLAGS = 0x3f7fd5 & ~(Flag.IOPL | Flag.VM);
 
+const frames = new StructReader(iret_context);
+
 /** HYPERVISOR_iret: no arguments, a struct iret_context on the stack. The result is the saved rax. */
 export function iret(call: Call): number {
   const { cx } = call;
@@ -24,7 +26,7 @@ export function iret(call: Call): number {
   const words = view.i32;
   const rsp = registerIndex(ctx, RSP);
   call.replaced = true;
-  const frame = readStruct(cx, iret_context, words[rsp], words[rsp + 1]);
+  const frame = frames.read(cx, words[rsp], words[rsp + 1]);
   if (frame === undefined) {
     crashDomain(vcpu, "Fault while reading IRET context from guest stack");
     return 0;
