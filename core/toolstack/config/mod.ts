@@ -1,7 +1,7 @@
 /** The language of domain configuration files (xl.cfg(5)) and what a domain's keys mean. */
-import { parseConfig } from "./parser.ts";
+import { parseConfig } from "./xl/parser.ts";
 import { type CheckedConfig, checkSettings } from "./schema.ts";
-import { settle } from "./settings.ts";
+import { settle } from "./xl/settings.ts";
 import { ConfigError, type Position, type Source } from "./source.ts";
 
 export { type DomainConfig, type ShutdownAction } from "./schema.ts";

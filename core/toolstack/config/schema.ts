@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { LATER_KEYS, NOT_FOR_PV_KEYS } from "./keys.ts";
-import type { Value } from "./parser.ts";
-import type { Setting } from "./settings.ts";
+import type { Setting, Value } from "./value.ts";
 import { ConfigError, type Diagnostic, type Span } from "./source.ts";
+import { parseInteger } from "./value.ts";
 import { nearest } from "./suggestion.ts";
 
 /** What happens to a domain that ended (xl.cfg(5), "Event Actions"). */
@@ -82,15 +82,6 @@ function shape(found: Value): string {
 const text = value((found) =>
   found.kind === "atom" ? found.text : refuse(`expected a string, found ${shape(found)}`)
 );
-
-/** C's strtol(text, NULL, 0) over the whole text, as xl reads numbers (quoted ones too); undefined if it is none. */
-export function parseInteger(written: string): number | undefined {
-  const match = /^\s*([+-]?)(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i.exec(written);
-  if (match === null) return undefined;
-  const digits = match[2];
-  const magnitude = /^0[0-7]+$/.test(digits) ? parseInt(digits, 8) : Number(digits);
-  return match[1] === "-" ? -magnitude : magnitude;
-}
 
 function integer(minimum: number, maximum: number, unit: string) {
   return value((found, { added, key }) => {

@@ -20,20 +20,26 @@ export interface Source {
   readonly text: string;
 }
 
+/** An error keeps a domain from being made, a warning does not; a note says what has no effect here, and why. */
+export type Severity = "error" | "warning" | "note";
+
 /** One thing wrong (or worth a warning) at a place. */
 export interface Diagnostic {
   readonly span: Span;
   readonly message: string;
+  /** "error" when it is not given. */
+  readonly severity?: Severity;
 }
 
 /** FILE:LINE:COLUMN: message, then the line itself with a caret under the place. */
-export function formatDiagnostic({ span, message }: Diagnostic): string {
+export function formatDiagnostic({ span, message, severity = "error" }: Diagnostic): string {
   const { source, start } = span;
   const lineStart = start.offset - (start.column - 1);
   const lineEnd = source.text.indexOf("\n", lineStart);
   const line = source.text.slice(lineStart, lineEnd < 0 ? undefined : lineEnd).replace(/\r$/, "");
-  const head = `${source.name}:${start.line}:${start.column}: ${message}`;
-  if (line.trim() === "") return head;
+  const kind = severity === "error" ? "" : `${severity}: `;
+  const head = `${source.name}:${start.line}:${start.column}: ${kind}${message}`;
+  if (line.trim() === "" || line.length > 400) return head;
   const indent = line.slice(0, start.column - 1).replace(/[^\t]/g, " ");
   return `${head}\n    ${line}\n    ${indent}^`;
 }
@@ -45,4 +51,17 @@ export class ConfigError extends Error {
   constructor(readonly diagnostics: readonly Diagnostic[]) {
     super(diagnostics.map(formatDiagnostic).join("\n"));
   }
+}
+
+/** The most that a configuration may hold, in UTF-16 units. */
+export const MAX_SOURCE_LENGTH = 4 << 20;
+
+/** The place after the last character, for what is missing altogether. */
+export function endOf(source: Source): Span {
+  const text = source.text.replace(/\n$/, "");
+  const lastLine = text.lastIndexOf("\n") + 1;
+  let line = 1;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) line++;
+  const end = { offset: text.length, line, column: text.length - lastLine + 1 };
+  return { source, start: end, end };
 }

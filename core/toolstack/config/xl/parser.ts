@@ -1,35 +1,18 @@
+import type { Diagnostic, Source } from "../source.ts";
+import type { Assignment, Value } from "../value.ts";
 import { lex, type Token, type TokenKind } from "./lexer.ts";
-import type { Diagnostic, Source, Span } from "./source.ts";
-
-/** A single value: what quotes enclosed, or a number as it was written. */
-export interface Atom {
-  readonly kind: "atom";
-  readonly text: string;
-  readonly quoted: boolean;
-  readonly span: Span;
-}
-
-export interface List {
-  readonly kind: "list";
-  readonly items: readonly Value[];
-  readonly span: Span;
-}
-
-export type Value = Atom | List;
-
-/** KEY = VALUE or KEY += VALUE. */
-export interface Assignment {
-  readonly key: string;
-  readonly keySpan: Span;
-  readonly operator: "=" | "+=";
-  readonly value: Value;
-}
 
 /** A file's statements in order, and the faults that were skipped to find them. */
 export interface ParsedConfig {
   readonly assignments: readonly Assignment[];
   readonly diagnostics: readonly Diagnostic[];
+  /** See `Lexed`. */
+  readonly pedantry: readonly Diagnostic[];
+  readonly surprises: readonly Diagnostic[];
 }
+
+/** Bison's stack holds 10,000 symbols; a file that needs more is refused by libxlutil too. */
+const MAX_SYMBOLS = 9995;
 
 function describe(token: Token): string {
   switch (token.kind) {
@@ -115,8 +98,58 @@ class Parser {
     });
   }
 
+  /** Reads a value; lists may be nested thousands deep, so their frames are kept in an array. */
   #value(): Value {
-    const token = this.#peek();
+    const open: { readonly token: Token; readonly items: Value[] }[] = [];
+    let symbols = 0;
+    for (;;) {
+      const token = this.#peek();
+      let done: Value | undefined;
+      if (token.kind === "[") {
+        symbols += 2;
+        this.#checkDepth(symbols, token);
+        this.#at++;
+        open.push({ token, items: [] });
+        this.#newlines();
+        if (this.#peek().kind !== "]") continue;
+      } else done = this.#atom(token);
+      for (;;) {
+        const list = open.at(-1);
+        if (list === undefined) {
+          if (done === undefined) throw this.#expected("a value");
+          return done;
+        }
+        if (done !== undefined) {
+          if (list.items.length > 0) symbols -= 3;
+          this.#checkDepth(symbols, token);
+          list.items.push(done);
+          this.#newlines();
+          if (this.#take(",") !== undefined) {
+            this.#newlines();
+            if (this.#peek().kind !== "]") {
+              symbols += 3;
+              break;
+            }
+          }
+        }
+        const close = this.#take("]");
+        if (close === undefined) {
+          throw this.#expected(`, or ] in the list that begins on line ${list.token.span.start.line}`);
+        }
+        open.pop();
+        symbols -= 2;
+        done = { kind: "list", items: list.items, span: { ...list.token.span, end: close.span.end } };
+      }
+    }
+  }
+
+  #checkDepth(symbols: number, token: Token): void {
+    if (symbols + 2 > MAX_SYMBOLS) {
+      throw new SyntaxFault({ span: token.span, message: "lists are nested too deeply here" });
+    }
+  }
+
+  #atom(token: Token): Value {
     if (token.kind === "string" || token.kind === "number") {
       this.#at++;
       const quoted = token.kind === "string";
@@ -127,7 +160,6 @@ class Parser {
         span: token.span,
       };
     }
-    if (token.kind === "[") return this.#list();
     if (token.kind === "identifier") {
       throw new SyntaxFault({
         span: token.span,
@@ -138,24 +170,6 @@ class Parser {
     throw this.#expected("a value (a string in quotes, a number or a [list])");
   }
 
-  #list(): List {
-    const open = this.#peek();
-    this.#at++;
-    const items: Value[] = [];
-    this.#newlines();
-    while (this.#peek().kind !== "]") {
-      items.push(this.#value());
-      this.#newlines();
-      if (this.#take(",") === undefined) break;
-      this.#newlines();
-    }
-    const close = this.#take("]");
-    if (close === undefined) {
-      throw this.#expected(`, or ] in the list that begins on line ${open.span.start.line}`);
-    }
-    return { kind: "list", items, span: { ...open.span, end: close.span.end } };
-  }
-
   #newlines(): void {
     while (this.#take("newline") !== undefined);
   }
@@ -163,10 +177,10 @@ class Parser {
 
 /** Parses a configuration text; faults are collected, not thrown, and each costs its line. */
 export function parseConfig(source: Source): ParsedConfig {
-  const { tokens, diagnostics } = lex(source);
+  const { tokens, diagnostics, pedantry, surprises } = lex(source);
   const parser = new Parser(tokens);
   parser.run();
   const all = [...diagnostics, ...parser.diagnostics];
   all.sort((a, b) => a.span.start.offset - b.span.start.offset);
-  return { assignments: parser.assignments, diagnostics: all };
+  return { assignments: parser.assignments, diagnostics: all, pedantry, surprises };
 }

@@ -1,20 +1,12 @@
-import type { Assignment, Value } from "./parser.ts";
-import type { Diagnostic, Span } from "./source.ts";
-
-/** What a key finally holds. */
-export interface Setting {
-  readonly key: string;
-  readonly keySpan: Span;
-  readonly value: Value;
-  /** The value was put together with +=, which numbers do not allow. */
-  readonly added: boolean;
-}
+import type { Diagnostic } from "../source.ts";
+import type { Assignment, Setting, Value } from "../value.ts";
 
 export interface Settings {
   readonly byKey: ReadonlyMap<string, Setting>;
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** What += makes of two values; undefined for a list and a single value. */
 function joined(first: Value, second: Value): Value | undefined {
   if (first.kind === "atom" && second.kind === "atom") {
     return { ...second, text: first.text + second.text, quoted: true };
@@ -25,9 +17,12 @@ function joined(first: Value, second: Value): Value | undefined {
   return undefined;
 }
 
-/** Runs assignments in order: the last one wins, += joins strings and lists. */
-export function settle(assignments: readonly Assignment[]): Settings {
-  const byKey = new Map<string, Setting>();
+/** Runs assignments in order after what is there already: the last one wins, += joins strings and lists. */
+export function settle(
+  assignments: readonly Assignment[],
+  start: ReadonlyMap<string, Setting> = new Map(),
+): Settings {
+  const byKey = new Map(start);
   const diagnostics: Diagnostic[] = [];
   for (const { key, keySpan, operator, value } of assignments) {
     const before = byKey.get(key);
