@@ -6,6 +6,8 @@ export interface PackagedFile {
   readonly packages: readonly string[];
   /** Path inside the package, without a leading slash. */
   readonly path: string;
+  /** Where other versions of the packages have the same thing. */
+  readonly otherPaths?: readonly string[];
 }
 
 /** What the outside world did when a command was run. */
@@ -29,12 +31,17 @@ export interface AptOptions {
   /** Told each step, in lines without a newline. */
   readonly progress: (line: string) => void;
   readonly run?: RunCommand;
+  /** A suite of Debian's, such as "trixie" or "sid", in place of the machine's configured sources. */
+  readonly suite?: string;
 }
 
 /** A guest that cannot be had; the message names what failed and what to do about it. */
 export class FetchError extends Error {
   override readonly name = "FetchError";
 }
+
+/** The keys of Debian's archive, where Debian's own package of them keeps them. */
+const ARCHIVE_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** Guests are x86: on other machines apt is asked for this architecture. */
 const ARCHITECTURE = "amd64";
@@ -109,13 +116,17 @@ class Apt {
     this.#run = options.run ?? runCommand;
   }
 
-  async #aptGet(args: readonly string[], directory: string): Promise<CommandResult> {
+  async #aptGet(
+    args: readonly string[],
+    directory: string,
+    progress = this.options.progress,
+  ): Promise<CommandResult> {
     const settings = ["Acquire::Retries=1", "Acquire::http::Timeout=20", "Acquire::https::Timeout=20"];
     // As root, apt would download as another user, which cannot write into a private cache.
     const all = [...settings, "APT::Sandbox::User=root", ...this.#ownLists ?? []].flatMap((
       option,
     ) => ["-o", option]);
-    const result = await this.#run("apt-get", ["-q", ...all, ...args], directory, this.options.progress);
+    const result = await this.#run("apt-get", ["-q", ...all, ...args], directory, progress);
     if (result !== undefined) return result;
     throw new FetchError(
       "guests are fetched as Debian packages through apt-get, which this machine does not have; " +
@@ -123,13 +134,42 @@ class Apt {
     );
   }
 
-  /** Package lists of our own, made from the machine's configured sources. */
+  /** The mirror of Debian that the machine's own apt uses. */
+  async #mirror(): Promise<string> {
+    const result = await this.#aptGet(
+      ["indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"],
+      this.options.cache,
+      () => {},
+    );
+    const targets = result.output.split("\n").map((line) => line.trim().split(" "));
+    // Without package lists apt knows no origin: then the mirror's path tells. Security updates lie elsewhere.
+    const mirror = targets.map((words) => words.at(-1) ?? "").find((uri) => /\/debian\/?$/.test(uri)) ??
+      targets.find(([origin]) => origin === "Debian")?.[1];
+    if (mirror !== undefined) return mirror;
+    throw new FetchError(
+      `Debian's suite ${this.options.suite} is fetched from the mirror of Debian that this machine's apt uses, ` +
+        `but its sources name none${complaints(result.output)}`,
+    );
+  }
+
+  /** A list of sources with the wanted suite only; gives apt's options for it. */
+  async #suiteSources(suite: string, state: string): Promise<string[]> {
+    const keys = await exists(ARCHIVE_KEYS) ? `[signed-by=${ARCHIVE_KEYS}] ` : "";
+    const list = join(state, "sources.list");
+    await Deno.writeTextFile(list, `deb ${keys}${await this.#mirror()} ${suite} main\n`);
+    return [`Dir::Etc::sourcelist=${list}`, "Dir::Etc::sourceparts=/dev/null"];
+  }
+
+  /** Package lists of our own, made from the machine's configured sources or of the wanted suite. */
   async #update(): Promise<CommandResult> {
-    const state = join(this.options.cache, "apt");
+    const { cache, suite } = this.options;
+    const state = suite === undefined ? join(cache, "apt") : join(cache, "apt", suite);
     for (const folder of ["state/lists/partial", "archive/archives/partial"]) {
       await Deno.mkdir(join(state, folder), { recursive: true });
     }
+    const sources = suite === undefined ? [] : await this.#suiteSources(suite, state);
     this.#ownLists = [
+      ...sources,
       `Dir::State=${join(state, "state")}`,
       `Dir::State::lists=${join(state, "state/lists")}`,
       `Dir::Cache=${join(state, "archive")}`,
@@ -152,7 +192,10 @@ class Apt {
   /** Downloads one package into a directory; gives the .deb's path, or what apt said. */
   async #package(name: string, directory: string): Promise<{ file: string } | { failure: string }> {
     const foreign = Deno.build.arch !== "x86_64";
-    if (foreign && this.#ownLists === undefined) await this.#update();
+    if ((foreign || this.options.suite !== undefined) && this.#ownLists === undefined) {
+      const update = await this.#update();
+      if (update.code !== 0 && this.options.suite !== undefined) return { failure: this.#updateComplaints };
+    }
     let result = await this.#download(name, directory);
     if (result.code !== 0 && this.#ownLists === undefined) {
       // The machine's own lists may be missing or stale (containers often come without any).
@@ -194,10 +237,21 @@ class Apt {
     }
   }
 
-  async fetch({ packages, path }: PackagedFile): Promise<string> {
+  async cached({ packages, path, otherPaths = [] }: PackagedFile): Promise<string | undefined> {
+    for (const name of packages) {
+      for (const candidate of [path, ...otherPaths]) {
+        const target = join(this.options.cache, "packages", name, candidate);
+        if (await exists(target)) return target;
+      }
+    }
+    return undefined;
+  }
+
+  async fetch(file: PackagedFile): Promise<string> {
     const { cache } = this.options;
-    const targets = packages.map((name) => join(cache, "packages", name, path));
-    for (const target of targets) if (await exists(target)) return target;
+    const { packages, path, otherPaths = [] } = file;
+    const known = await this.cached(file);
+    if (known !== undefined) return known;
     try {
       await Deno.mkdir(cache, { recursive: true });
     } catch (error) {
@@ -207,7 +261,7 @@ class Apt {
       );
     }
     const failures: string[] = [];
-    for (const [i, name] of packages.entries()) {
+    for (const name of packages) {
       const directory = await Deno.makeTempDir({ dir: cache, prefix: `${name}.` });
       try {
         const got = await this.#package(name, directory);
@@ -216,14 +270,15 @@ class Apt {
           continue;
         }
         await this.#unpack(got.file, directory);
-        const unpacked = join(directory, "unpacked", path);
-        if (!await exists(unpacked)) {
-          failures.push(`${name}: the package has no file ${path}`);
-          continue;
+        for (const candidate of [path, ...otherPaths]) {
+          const unpacked = join(directory, "unpacked", candidate);
+          if (!await exists(unpacked)) continue;
+          const target = join(cache, "packages", name, candidate);
+          await Deno.mkdir(dirname(target), { recursive: true });
+          await Deno.rename(unpacked, target);
+          return target;
         }
-        await Deno.mkdir(dirname(targets[i]), { recursive: true });
-        await Deno.rename(unpacked, targets[i]);
-        return targets[i];
+        failures.push(`${name}: the package has no file ${[path, ...otherPaths].join(" or ")}`);
       } finally {
         await Deno.remove(directory, { recursive: true });
       }
@@ -242,6 +297,11 @@ class Apt {
  */
 export async function packagedFile(file: PackagedFile, options: AptOptions): Promise<string> {
   return await new Apt(options).fetch(file);
+}
+
+/** Gives the path of such a file or folder if the cache has it. */
+export async function cachedFile(file: PackagedFile, options: AptOptions): Promise<string | undefined> {
+  return await new Apt(options).cached(file);
 }
 
 /**

@@ -1,6 +1,13 @@
 /** Debian's own kernels, by flavour, fetched through apt. */
 import { dirname, join } from "node:path";
-import { type AptOptions, FetchError, packageDepends, packagedFile } from "./apt.ts";
+import {
+  type AptOptions,
+  cachedFile,
+  FetchError,
+  packageDepends,
+  type PackagedFile,
+  packagedFile,
+} from "./apt.ts";
 
 export const FLAVOURS = ["cloud", "full", "rt"] as const;
 export type Flavour = typeof FLAVOURS[number];
@@ -10,6 +17,8 @@ export interface DebianKernelChoice {
   readonly flavour: Flavour;
   /** A kernel series other than the release's own, such as "6.12" (of backports). */
   readonly series?: string;
+  /** A suite of Debian's other than the machine's own, such as "trixie" or "sid". */
+  readonly suite?: string;
 }
 
 export interface DebianKernel {
@@ -17,7 +26,7 @@ export interface DebianKernel {
   readonly path: string;
   /** What uname -r says in the guest, such as 6.1.0-56-cloud-amd64. */
   readonly release: string;
-  /** The package that it came out of; its modules lie under usr/lib/modules or lib/modules in there. */
+  /** The package that a user installs for it. */
   readonly packageName: string;
 }
 
@@ -29,9 +38,15 @@ function metapackage({ flavour, series }: DebianKernelChoice): string {
   return `linux-image-${series === undefined ? "" : `${series}-`}${SUFFIX[flavour]}`;
 }
 
-function kernelFile(packageName: string): { packages: string[]; path: string; release: string } {
+/** Since 6.19 the image is in a package of its own, at first under boot, then beside the modules. */
+function kernelFile(packageName: string): { file: PackagedFile; release: string } {
   const release = IMAGE.exec(packageName)?.[1] ?? "";
-  return { packages: [packageName], path: `boot/vmlinuz-${release}`, release };
+  const file = {
+    packages: [packageName, `linux-binary-${release}`],
+    path: `boot/vmlinuz-${release}`,
+    otherPaths: [`usr/lib/modules/${release}/vmlinuz`],
+  };
+  return { file, release };
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
@@ -43,31 +58,24 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /**
  * Gives a kernel of Debian's; one that the cache has stays, whatever is newer on the mirror.
  * @throws FetchError
  */
-export async function debianKernel(choice: DebianKernelChoice, apt: AptOptions): Promise<DebianKernel> {
+export async function debianKernel(choice: DebianKernelChoice, options: AptOptions): Promise<DebianKernel> {
+  const { suite } = choice;
+  const apt: AptOptions = suite === undefined ? options : { ...options, suite };
   const meta = metapackage(choice);
-  const note = join(apt.cache, "kernels", meta);
+  const note = join(apt.cache, "kernels", ...suite === undefined ? [] : [suite], meta);
   const known = await readIfThere(note);
   if (known !== undefined && IMAGE.test(known)) {
-    const { path, release } = kernelFile(known);
-    const cached = join(apt.cache, "packages", known, path);
-    if (await isFile(cached)) return { path: cached, release, packageName: known };
+    const { file, release } = kernelFile(known);
+    const path = await cachedFile(file, apt);
+    if (path !== undefined) return { path, release, packageName: known };
   }
   const packageName = (await packageDepends(meta, apt)).find((name) => IMAGE.test(name));
   if (packageName === undefined) throw new FetchError(`Debian's package ${meta} names no kernel`);
-  const { release, ...file } = kernelFile(packageName);
+  const { file, release } = kernelFile(packageName);
   const path = await packagedFile(file, apt);
   await Deno.mkdir(dirname(note), { recursive: true });
   await Deno.writeTextFile(note, `${packageName}\n`);

@@ -7,7 +7,7 @@ export type KernelSource =
   | { readonly kind: "file"; readonly path: string }
   /** apt:PACKAGE[|PACKAGE...]:PATH, a file out of a Debian package. */
   | { readonly kind: "package"; readonly packages: readonly string[]; readonly path: string }
-  /** debian:FLAVOUR or debian:SERIES-FLAVOUR, the newest kernel of Debian's of that sort. */
+  /** debian:[SUITE/][SERIES-]FLAVOUR, the newest kernel of Debian's of that sort. */
   | { readonly kind: "debian"; readonly choice: DebianKernelChoice }
   /** initramfs:busybox, a userland around Debian's static busybox. */
   | { readonly kind: "busybox" }
@@ -22,16 +22,19 @@ export class SourceError extends Error {
 const PACKAGE = "[a-z0-9][a-z0-9.+-]+";
 const APT = new RegExp(`^apt:(${PACKAGE}(?:\\|${PACKAGE})*):/?([^/].*)$`);
 
-const DEBIAN = new RegExp(`^debian:(?:(\\d+\\.\\d+)-)?(${FLAVOURS.join("|")})$`);
+const SUITE = "[a-z][a-z0-9]*(?:-[a-z]+)*";
+const DEBIAN = new RegExp(`^debian:(?:(${SUITE})/)?(?:(\\d+\\.\\d+)-)?(${FLAVOURS.join("|")})$`);
 
 /** @throws SourceError for an apt:, debian: or initramfs: source of the wrong shape */
 export function parseKernelSource(text: string): KernelSource {
   if (text.startsWith("builtin:")) return { kind: "builtin", name: text.slice("builtin:".length) };
   if (text.startsWith("debian:")) {
-    const [match, series, name] = DEBIAN.exec(text) ?? [];
+    const [match, suite, series, name] = DEBIAN.exec(text) ?? [];
     const flavour = FLAVOURS.find((known) => known === name);
-    if (match !== undefined && flavour !== undefined) return { kind: "debian", choice: { flavour, series } };
-    const examples = [...FLAVOURS, "6.12-cloud"].map((name) => `debian:${name}`).join(", ");
+    if (match !== undefined && flavour !== undefined) {
+      return { kind: "debian", choice: { flavour, series, suite } };
+    }
+    const examples = [...FLAVOURS, "6.12-cloud", "trixie/cloud"].map((name) => `debian:${name}`).join(", ");
     throw new SourceError(`${JSON.stringify(text)}: expected a kernel of Debian's such as ${examples}`);
   }
   if (text.startsWith("initramfs:")) {
