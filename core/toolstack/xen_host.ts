@@ -46,7 +46,7 @@ class XenDomain implements RunningDomain {
       if (reason === "destroyed") return { reason: "poweroff" };
       // A guest may leave its last words in the ring without an event.
       ring.service();
-      store.domainEnded();
+      store.domainEnded(domid);
       return { reason, registerDump };
     });
   }

@@ -1,3 +1,4 @@
+import { NameMap } from "./name_map.ts";
 import { names } from "./path.ts";
 import type { Permissions } from "./permissions.ts";
 
@@ -10,16 +11,18 @@ import type { Permissions } from "./permissions.ts";
 export interface Node {
   readonly value: Uint8Array;
   readonly permissions: Permissions;
-  readonly children: ReadonlyMap<string, Node>;
+  readonly children: NameMap<Node>;
   readonly generation: number;
 }
+
+export const EMPTY_VALUE = new Uint8Array(0);
 
 let lastGeneration = 0;
 
 export function makeNode(
   value: Uint8Array,
   permissions: Permissions,
-  children: ReadonlyMap<string, Node> = new Map(),
+  children: NameMap<Node> = NameMap.empty(),
 ): Node {
   return { value, permissions, children, generation: ++lastGeneration };
 }
@@ -31,6 +34,11 @@ export function lookup(root: Node, path: string): Node | undefined {
     if (!node) return undefined;
   }
   return node;
+}
+
+/** What xenstored holds against the quota `node-size`: header, permissions, value and names of the children. */
+export function nodeBytes(node: Node): number {
+  return 24 + 8 * node.permissions.length + node.value.length + node.children.nameBytes;
 }
 
 /** The root with the node at `path` (whose parent exists) replaced, created, or removed when `node` is undefined. */
@@ -45,12 +53,10 @@ function replaceAt(at: Node, path: readonly string[], depth: number, node: Node 
   }
   const name = path[depth];
   const old = at.children.get(name);
-  const children = new Map(at.children);
   const next = depth === path.length - 1 ? node : replaceAt(required(old, name), path, depth + 1, node);
-  if (next) children.set(name, next);
-  else children.delete(name);
+  const children = next ? at.children.set(name, next) : at.children.delete(name);
   const generation = (old === undefined) === (next === undefined) ? at.generation : ++lastGeneration;
-  return { ...at, children, generation };
+  return { value: at.value, permissions: at.permissions, children, generation };
 }
 
 function required(node: Node | undefined, name: string): Node {
@@ -58,10 +64,12 @@ function required(node: Node | undefined, name: string): Node {
   return node;
 }
 
+export function childPath(path: string, name: string): string {
+  return path === "/" ? `/${name}` : `${path}/${name}`;
+}
+
 /** Calls `visit` for the node and everything below it, parents first. */
 export function walk(node: Node, path: string, visit: (node: Node, path: string) => void): void {
   visit(node, path);
-  for (const [name, child] of node.children) {
-    walk(child, path === "/" ? `/${name}` : `${path}/${name}`, visit);
-  }
+  for (const { name, value } of node.children.entries()) walk(value, childPath(path, name), visit);
 }

@@ -5,7 +5,8 @@ const ABSOLUTE_MAX = 3072;
 const RELATIVE_MAX = 2048;
 
 const PATH = /^\/(?:[A-Za-z0-9\-_@]+(?:\/[A-Za-z0-9\-_@]+)*)?$/;
-const SPECIAL = /^@[A-Za-z0-9\-_@/]+$/;
+const SPECIAL = /^@[A-Za-z0-9\-_@]+(?:\/[A-Za-z0-9\-_@]+)*$/;
+const HOME = /^\/local\/domain\/\d{1,5}\//;
 
 /** The home of a domain in the store: `/local/domain/DOMID`. Relative paths start there. */
 export function domainPath(domid: number): string {
@@ -20,28 +21,27 @@ export function domainPath(domid: number): string {
  */
 export function absolutePath(path: string, domid: number): string {
   if (!path.startsWith("/") && path.length > RELATIVE_MAX) throw new XenStoreError("EINVAL");
+  if (path === "" || path.startsWith("@")) throw new XenStoreError("EINVAL");
   const absolute = path.startsWith("/") ? path : `${domainPath(domid)}/${path}`;
-  if (path === "" || absolute.length > ABSOLUTE_MAX || !PATH.test(absolute)) {
-    throw new XenStoreError("EINVAL");
-  }
+  if (absolute.length > ABSOLUTE_MAX || !PATH.test(absolute)) throw new XenStoreError("EINVAL");
   return absolute;
 }
 
-/** As `absolutePath`, but the special watch paths `@introduceDomain`, `@releaseDomain` pass as they are. */
+/** As `absolutePath`, but the special paths `@introduceDomain`, `@releaseDomain` pass as they are. */
 export function watchPath(path: string, domid: number): string {
   if (!path.startsWith("@")) return absolutePath(path, domid);
   if (path.length > RELATIVE_MAX || !SPECIAL.test(path)) throw new XenStoreError("EINVAL");
   return path;
 }
 
+/** What counts of a path against the quota `path-max`: a domain's home is free. */
+export function countedLength(absolute: string): number {
+  return absolute.length - (HOME.exec(absolute)?.[0].length ?? 0);
+}
+
 /** The names between the slashes; none for the root. */
 export function names(absolute: string): string[] {
   return absolute === "/" ? [] : absolute.slice(1).split("/");
-}
-
-/** Whether `path` is `ancestor` or below it. */
-export function isWithin(path: string, ancestor: string): boolean {
-  return path === ancestor || ancestor === "/" || path.startsWith(`${ancestor}/`);
 }
 
 export function parentPath(absolute: string): string {

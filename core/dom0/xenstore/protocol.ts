@@ -24,12 +24,20 @@ export const MessageType = {
   SET_TARGET: 19,
   RESET_WATCHES: 21,
   DIRECTORY_PART: 22,
+  GET_FEATURE: 23,
+  SET_FEATURE: 24,
+  GET_QUOTA: 25,
+  SET_QUOTA: 26,
 } as const;
 
 /** Bytes of `struct xsd_sockmsg`: type, req_id, tx_id, len, each a little-endian u32. */
 export const HEADER_BYTES = 16;
 /** XENSTORE_PAYLOAD_MAX; a longer message ends the connection. */
 export const PAYLOAD_MAX = 4096;
+
+/** Bits of the ring page's `server_features` (docs/misc/xenstore-ring.txt). */
+export const ServerFeature = { RECONNECTION: 1, ERROR: 2, WATCH_DEPTH: 4 } as const;
+export const SERVER_FEATURES = ServerFeature.RECONNECTION | ServerFeature.ERROR | ServerFeature.WATCH_DEPTH;
 
 export interface Message {
   readonly type: number;
@@ -43,7 +51,7 @@ export class ProtocolError extends Error {
   override name = "ProtocolError";
 }
 
-export function encodeMessage(message: Message): Uint8Array {
+export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_BYTES + message.payload.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, message.type, true);
@@ -69,6 +77,11 @@ export class MessageReader {
     this.#used += bytes.length;
   }
 
+  /** Forgets a message that has come in part. */
+  clear(): void {
+    this.#used = 0;
+  }
+
   /** The next whole message, or undefined. Throws ProtocolError where the payload is over 4096 bytes. */
   next(): Message | undefined {
     if (this.#used < HEADER_BYTES) return undefined;
@@ -92,14 +105,26 @@ export class MessageReader {
 }
 
 /** Latin-1 both ways: a payload is bytes, and every byte must survive. */
-export function toBytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (c) => c.charCodeAt(0));
+export function toBytes(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 export function toText(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
+  return String.fromCharCode(...bytes);
+}
+
+/** The nul-terminated strings of a payload; bytes behind the last nul are no string and are left out, as xenstored does. */
+export function splitStrings(payload: Uint8Array): string[] {
+  const parts = toText(payload).split("\0");
+  parts.pop();
+  return parts;
+}
+
+/** Strings, each with its nul. */
+export function joinStrings(texts: readonly string[]): Uint8Array<ArrayBuffer> {
+  return toBytes(texts.length === 0 ? "" : `${texts.join("\0")}\0`);
 }
 
 export function errorMessage(request: Message, code: XenStoreErrorName): Message {

@@ -1,14 +1,14 @@
 import { ByteRing, type GuestPage, RingError } from "../byte_ring.ts";
 import type { Connection } from "./connection.ts";
-import { MessageReader, ProtocolError } from "./protocol.ts";
+import { MessageReader, ProtocolError, SERVER_FEATURES } from "./protocol.ts";
 
 /** `struct xenstore_domain_interface` of xen/io/xs_wire.h, offsets in bytes. */
 const RING_BYTES = 1024;
 const REQUESTS = 0;
 const RESPONSES = 1024;
 const REQ_CONS = 2048, REQ_PROD = 2052, RSP_CONS = 2056, RSP_PROD = 2060;
-const SERVER_FEATURES = 2064, ERROR = 2072;
-const FEATURE_ERROR = 2;
+const FEATURES = 2064, CONNECTION = 2068, ERROR = 2072;
+const CONNECTED = 0, RECONNECT = 1;
 const ERROR_RING_INDEX = 2, ERROR_PROTOCOL = 3;
 
 /** Carries one domain's requests and replies over the ring page that its builder made. */
@@ -26,7 +26,7 @@ export class XenStoreRing {
     this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
     this.#requests = new ByteRing(page, REQUESTS, RING_BYTES, REQ_PROD, REQ_CONS);
     this.#responses = new ByteRing(page, RESPONSES, RING_BYTES, RSP_PROD, RSP_CONS);
-    this.#put(SERVER_FEATURES, FEATURE_ERROR);
+    this.#put(FEATURES, SERVER_FEATURES);
   }
 
   /**
@@ -35,23 +35,24 @@ export class XenStoreRing {
    */
   service(connection: Connection): void {
     // Serving a request makes output, whose listener calls here again: the outer call sends it.
-    if (this.#broken || this.#serving) return;
+    if (this.#serving) return;
     this.#serving = true;
     try {
+      if (Atomics.load(this.#words, CONNECTION >> 2) === RECONNECT) this.#restart(connection);
+      if (this.#broken) return;
       let moved = this.#drain(connection);
       while (!connection.stalled) {
         const bytes = this.#requests.read(this.#reader.room);
         this.#reader.push(bytes);
-        let message = this.#reader.next();
-        const busy = bytes.length > 0 || message !== undefined;
-        for (; message; message = this.#reader.next()) connection.request(message);
-        moved = this.#drain(connection) || busy || moved;
-        if (!busy) break;
+        const message = this.#reader.next();
+        if (message) connection.request(message);
+        moved = this.#drain(connection) || bytes.length > 0 || moved;
+        if (bytes.length === 0 && !message) break;
       }
       if (moved) this.notify();
     } catch (error) {
-      if (error instanceof RingError) this.#break(ERROR_RING_INDEX);
-      else if (error instanceof ProtocolError) this.#break(ERROR_PROTOCOL);
+      if (error instanceof RingError) this.#break(connection, ERROR_RING_INDEX);
+      else if (error instanceof ProtocolError) this.#break(connection, ERROR_PROTOCOL);
       else throw error;
     } finally {
       this.#serving = false;
@@ -62,14 +63,32 @@ export class XenStoreRing {
     return this.#broken;
   }
 
+  /** Starts anew with empty rings, as when the guest asks for it by RECONNECT or the toolstack by INTRODUCE. */
+  reset(connection: Connection): void {
+    connection.reset();
+    connection.clearOutput();
+    this.#reader.clear();
+    for (const index of [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD]) this.#put(index, 0);
+    this.#put(ERROR, 0);
+    this.#broken = false;
+  }
+
+  #restart(connection: Connection): void {
+    this.reset(connection);
+    this.#put(CONNECTION, CONNECTED);
+    this.notify();
+  }
+
   #drain(connection: Connection): boolean {
     const bytes = connection.takeOutput(this.#responses.room);
     this.#responses.write(bytes);
     return bytes.length > 0;
   }
 
-  #break(reason: number): void {
+  #break(connection: Connection, reason: number): void {
     this.#broken = true;
+    connection.reset();
+    connection.clearOutput();
     this.#put(ERROR, reason);
     this.notify();
   }

@@ -1,28 +1,32 @@
 import { XenStoreError } from "./errors.ts";
-import { makeNode, type Node, walk } from "./node.ts";
-import { ownedBy } from "./permissions.ts";
-import { DEFAULT_QUOTA, type Quota } from "./quota.ts";
+import { EMPTY_VALUE, makeNode, type Node } from "./node.ts";
+import { DOMAIN_0, mayRead, ownedBy, type Permissions, type Principal } from "./permissions.ts";
+import { DEFAULT_QUOTA, type Quota, Quotas } from "./quota.ts";
 import { Transaction } from "./transaction.ts";
 import { type Change, StoreView } from "./view.ts";
-
-export type ChangeListener = (change: Change, before: Node, after: Node) => void;
+import { type SpecialPath, WatchRegistry } from "./watch.ts";
 
 /**
  * The live store: one immutable root, replaced by each successful request or commit.
  *
  *     const store = new Store();
- *     store.update((view) => view.write("/local/domain/1/name", bytes, 0));
+ *     store.update((view) => view.write("/local/domain/1/name", toBytes("guest")));
  */
 export class Store {
-  #root: Node = makeNode(new Uint8Array(0), ownedBy(0));
+  readonly quotas: Quotas;
+  readonly watches = new WatchRegistry();
+  #root: Node = makeNode(EMPTY_VALUE, ownedBy(0));
   readonly #owned = new Map<number, number>();
-  readonly #listeners = new Set<ChangeListener>();
-  #lastTransaction = 0;
+  readonly #special = new Map<string, Permissions>([
+    ["@introduceDomain", ownedBy(0)],
+    ["@releaseDomain", ownedBy(0)],
+  ]);
 
-  constructor(readonly quota: Quota = DEFAULT_QUOTA) {
+  constructor(quota: Readonly<Quota> = DEFAULT_QUOTA) {
+    this.quotas = new Quotas(quota);
     this.update((view) => {
-      view.mkdir("/tool/xenstored", 0);
-      view.mkdir("/local/domain", 0);
+      view.mkdir("/tool/xenstored");
+      view.mkdir("/local/domain");
     });
   }
 
@@ -30,58 +34,81 @@ export class Store {
     return this.#root;
   }
 
-  /** Calls `listener` for every change once it is in the live store, in the order of the changes. */
-  subscribe(listener: ChangeListener): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+  /** Nodes that a domain owns. */
+  owned(domid: number): number {
+    return this.#owned.get(domid) ?? 0;
   }
 
-  /** Runs `action` on the live store; when it throws, nothing of it happened. */
-  update<T>(action: (view: StoreView) => T): T {
-    const view = this.#view(this.#root);
+  /** Runs `action` on the live store as `who`; when it throws, nothing of it happened. Throws XenStoreError. */
+  update<T>(action: (view: StoreView) => T, who: Principal = DOMAIN_0): T {
+    const view = new StoreView(this.#root, who, this.quotas, (domid) => this.owned(domid));
     const result = action(view);
-    this.#apply(view);
+    this.#apply(view, view.changes);
     return result;
   }
 
-  begin(): Transaction {
-    this.#lastTransaction = this.#lastTransaction % 0x7fffffff + 1;
-    return new Transaction(this.#lastTransaction, this.#view(this.#root));
+  begin(id: number, who: Principal): Transaction {
+    const view = new StoreView(this.#root, who, this.quotas, (domid) => this.owned(domid), true);
+    return new Transaction(id, view, this.#root);
   }
 
   /** Throws EAGAIN where another client changed something that the transaction saw. */
   commit(transaction: Transaction): void {
     if (transaction.conflictsWith(this.#root)) throw new XenStoreError("EAGAIN");
-    this.update((view) => transaction.replay(view));
+    const { who } = transaction.view;
+    const view = new StoreView(this.#root, who, this.quotas, (domid) => this.owned(domid));
+    transaction.replay(view);
+    this.#apply(view, once(view.changes));
   }
 
-  /** Removes every node a dead domain owned, with what is below (docs/misc/xenstore.txt, permissions). */
+  /** Removes every node a dead domain owned, with what is below, and what was set for it. */
   forgetDomain(domid: number): void {
-    const paths: string[] = [];
-    walk(this.#root, "/", (node, path) => {
-      if (path !== "/" && node.permissions[0].domid === domid) paths.push(path);
-    });
-    this.update((view) => {
-      // Children go with their parents; removing one that is gone already changes nothing.
-      for (const path of paths) {
-        if (view.exists(path)) view.remove(path, 0);
-      }
-    });
+    this.update((view) => view.forgetDomain(domid));
+    for (const [path, [owner, ...others]] of this.#special) {
+      this.#special.set(path, [owner, ...others.filter((entry) => entry.domid !== domid)]);
+    }
     this.#owned.delete(domid);
+    this.quotas.forget(domid);
   }
 
-  #view(root: Node): StoreView {
-    return new StoreView(root, this.quota, (domid) => this.#owned.get(domid) ?? 0);
+  /** Who may hear of `@introduceDomain` and `@releaseDomain`. Throws ENOENT for other special paths. */
+  specialPermissions(path: string, who: Principal): Permissions {
+    const permissions = this.#special.get(path);
+    if (!permissions || !mayRead(permissions, who)) {
+      throw new XenStoreError(who.domid === 0 ? "ENOENT" : "EACCES");
+    }
+    return permissions;
   }
 
-  #apply(view: StoreView): void {
+  /** For Domain-0. Throws EACCES, ENOENT. */
+  setSpecialPermissions(path: string, permissions: Permissions, who: Principal): void {
+    if (who.domid !== 0) throw new XenStoreError("EACCES");
+    this.specialPermissions(path, who);
+    this.#special.set(path, permissions);
+  }
+
+  /** Tells watchers that a domain came or went. */
+  fireSpecial(path: SpecialPath, domid: number): void {
+    this.watches.fireSpecial(path, domid, this.#special.get(path) ?? ownedBy(0));
+  }
+
+  #apply(view: StoreView, changes: readonly Change[]): void {
     const before = this.#root;
     this.#root = view.root;
     for (const [domid, delta] of view.ownedDelta) {
-      this.#owned.set(domid, (this.#owned.get(domid) ?? 0) + delta);
+      const owned = this.owned(domid) + delta;
+      if (owned === 0) this.#owned.delete(domid);
+      else this.#owned.set(domid, owned);
     }
-    for (const change of view.changes) {
-      for (const listener of this.#listeners) listener(change, before, this.#root);
-    }
+    for (const change of changes) this.watches.fire(change, before, view.root);
   }
+}
+
+/** One change for each path, at its first place: a transaction's events come out once, as removal when it was removed at any time. */
+function once(changes: readonly Change[]): Change[] {
+  const byPath = new Map<string, Change>();
+  for (const change of changes) {
+    if (!byPath.has(change.path) || change.kind === "removed") byPath.set(change.path, change);
+  }
+  return [...byPath.values()];
 }

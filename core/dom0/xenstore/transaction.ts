@@ -1,16 +1,17 @@
 import { lookup, type Node } from "./node.ts";
-import { StoreView } from "./view.ts";
+import type { StoreView } from "./view.ts";
 
 /**
  * A transaction: a view over the store as it was, and the list of what was done in it.
  *
- * Commit succeeds when nothing the transaction looked at was changed by somebody else meanwhile; its writes are
- * then done again on the live store. Otherwise the client gets EAGAIN and tries again (docs/misc/xenstore.txt).
+ * Commit succeeds when nothing the transaction looked at or wrote was changed by somebody else meanwhile; its writes are
+ * then done again on the live store. Otherwise the client gets EAGAIN and tries again (docs/misc/xenstore.txt). Two
+ * transactions that make different children of one node do not disturb each other.
  */
 export class Transaction {
   readonly #writes: ((view: StoreView) => void)[] = [];
 
-  constructor(readonly id: number, readonly view: StoreView) {}
+  constructor(readonly id: number, readonly view: StoreView, private readonly base: Node) {}
 
   /** Runs a write now, on the snapshot, and again on the live store at commit. */
   write(action: (view: StoreView) => void): void {
@@ -19,8 +20,15 @@ export class Transaction {
   }
 
   conflictsWith(live: Node): boolean {
+    if (live === this.base) return false;
     for (const [path, generation] of this.view.seen) {
       if (lookup(live, path)?.generation !== generation) return true;
+    }
+    for (const [path, node] of this.view.removed) {
+      if (lookup(live, path) !== node) return true;
+    }
+    for (const [path, permissions] of this.view.parents) {
+      if (lookup(live, path)?.permissions !== permissions) return true;
     }
     return false;
   }
