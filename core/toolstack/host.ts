@@ -22,6 +22,8 @@ export interface DomainSpec {
   readonly ramdiskName?: string;
   readonly ramdisk?: Uint8Array;
   readonly cmdline: string;
+  /** By default a new one. */
+  readonly uuid?: string;
   /** Called with everything the guest writes to its console, as it comes. */
   readonly consoleOutput: (bytes: Uint8Array) => void;
 }
@@ -44,4 +46,28 @@ export interface XenHost {
   /** Builds a domain; it is paused. Throws ImageError, and leaves nothing behind then. */
   createDomain(spec: DomainSpec): Promise<RunningDomain>;
   stop(): Promise<void>;
+}
+
+/** What a domain's owner may do beside running it: what xend needs. */
+export interface ControlledDomain extends RunningDomain {
+  readonly uuid: string;
+  /** One pause more; `unpause` takes one back. */
+  pause(): void;
+  /** A value below the domain's home in XenStore (`control/feature-poweroff`), undefined where there is none. */
+  read(path: string): string | undefined;
+  write(path: string, value: string): void;
+  /** XenStore has the new name from then on. */
+  rename(name: string): void;
+}
+
+/** What a host says of itself. */
+export interface HostFigures {
+  readonly pcpus: number;
+  /** Errors of the hypervisor's own since it started. */
+  readonly internalErrors: number;
+}
+
+export interface ControlledHost extends XenHost {
+  createDomain(spec: DomainSpec): Promise<ControlledDomain>;
+  figures(): HostFigures;
 }

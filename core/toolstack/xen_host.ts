@@ -1,16 +1,16 @@
 /** The real host behind `XenHost`: hypervisor, builder and Domain-0's console and XenStore, wired together. */
 import { buildPv } from "../builder/mod.ts";
-import { ConsoleRing, XenStoreService } from "../dom0/mod.ts";
+import { ConsoleRing, domainPath, XenStoreService } from "../dom0/mod.ts";
 import { Host, type HostParts } from "../hypervisor/host.ts";
 import type { DomainInfo, HostDomain } from "../hypervisor/host_domain.ts";
 import { xenParts } from "../hypervisor/parts.ts";
-import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "./host.ts";
+import type { ControlledDomain, ControlledHost, DomainEnd, DomainSpec } from "./host.ts";
 import { FileInterpreterStore } from "./interpreter_store.ts";
 
 /** libxl lets a domain have so much more than maxmem says (LIBXL_MAXMEM_CONSTANT, 1024 KiB); guests see it in maximum_reservation. */
 const MAXMEM_SLACK_MIB = 1;
 
-class XenDomain implements RunningDomain {
+class XenDomain implements ControlledDomain {
   readonly ended: Promise<DomainEnd>;
   readonly #console: ConsoleRing;
 
@@ -18,7 +18,7 @@ class XenDomain implements RunningDomain {
     private readonly domain: HostDomain,
     private readonly store: XenStoreService,
     spec: DomainSpec,
-    uuid: string,
+    readonly uuid: string,
   ) {
     const { domid, consolePort, storePort } = domain;
     const ring = new ConsoleRing(domain.consoleRing, () => domain.notify(consolePort), spec.consoleOutput);
@@ -63,8 +63,24 @@ class XenDomain implements RunningDomain {
     this.domain.unpause();
   }
 
+  pause(): void {
+    this.domain.pause();
+  }
+
   info(): DomainInfo {
     return this.domain.info();
+  }
+
+  read(path: string): string | undefined {
+    return this.store.read(`${domainPath(this.domid)}/${path}`);
+  }
+
+  write(path: string, value: string): void {
+    this.store.write(`${domainPath(this.domid)}/${path}`, value);
+  }
+
+  rename(name: string): void {
+    this.store.rename(this.domid, name);
   }
 
   consoleInput(bytes: Uint8Array): void {
@@ -107,7 +123,13 @@ function lineCutter(
   };
 }
 
-export async function startXenHost(options: XenHostOptions = {}): Promise<XenHost> {
+/** The host of `startXenHost`: what xend runs on. */
+export interface RealXenHost extends ControlledHost {
+  readonly host: Host;
+  readonly xenstore: XenStoreService;
+}
+
+export async function startXenHost(options: XenHostOptions = {}): Promise<RealXenHost> {
   const { pcpus, xenConsole, log, interpreterCache } = options;
   const cache = interpreterCache === undefined ? undefined : new FileInterpreterStore(interpreterCache);
   const host = await Host.start({
@@ -118,8 +140,11 @@ export async function startXenHost(options: XenHostOptions = {}): Promise<XenHos
   });
   const store = new XenStoreService();
   return {
+    host,
+    xenstore: store,
+    figures: () => ({ pcpus: host.pcpuCount, internalErrors: host.internalErrors }),
     async createDomain(spec) {
-      const uuid = crypto.randomUUID();
+      const { uuid = crypto.randomUUID() } = spec;
       const domain = await host.createDomain({
         name: spec.name,
         memoryMiB: spec.memoryMiB,

@@ -1,5 +1,7 @@
 /** `create`: a domain from its configuration file, run in this process. */
 import { ImageError, type KernelImage, parseKernel, planPv } from "../../builder/mod.ts";
+import { XendFailure } from "../api/client.ts";
+import { PathError } from "../xend/paths.ts";
 import { ConfigError, type DomainConfig, formatDiagnostic, readDomainConfig } from "../config/mod.ts";
 import { InputPump } from "../console/attachment.ts";
 import { OutputClosed, type Terminal } from "../console/terminal.ts";
@@ -292,5 +294,6 @@ export async function create(options: CreateOptions, world: World): Promise<numb
 /** Faults that are worded for the user and need no stack trace. */
 export function isUserError(error: unknown): error is Error {
   return error instanceof CommandError || error instanceof ConfigError || error instanceof SourceError ||
-    error instanceof FetchError || error instanceof ImageError || error instanceof OutputClosed;
+    error instanceof FetchError || error instanceof ImageError || error instanceof OutputClosed ||
+    error instanceof XendFailure || error instanceof PathError;
 }

@@ -28,13 +28,17 @@ function processWorld(): World {
   };
 }
 
+function writeOut(text: string): void {
+  for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
+    rest = rest.subarray(Deno.stdout.writeSync(rest));
+  }
+}
+
 /** Runs a command line; gives the process's exit code. Faults are printed, a stack trace only with XENOLITH_DEBUG=1. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     const request = parseCommandLine(args, {
-      out: (text) => {
-        Deno.stdout.writeSync(new TextEncoder().encode(text));
-      },
+      out: writeOut,
       err: (text) => {
         Deno.stderr.writeSync(new TextEncoder().encode(text));
       },
@@ -46,6 +50,13 @@ export async function main(args: readonly string[]): Promise<number> {
         return await create(request.options, processWorld());
       case "demo":
         return await demo(request.guest, request.quiet, processWorld());
+      case "xend": {
+        const { xend } = await import("./xend.ts");
+        return await xend(request.options, {
+          say: (line) => say(`xenolith: ${line}`),
+          print: (text) => writeOut(text),
+        });
+      }
     }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

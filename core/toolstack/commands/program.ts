@@ -1,14 +1,16 @@
 /** The command line's grammar; the only module that knows commander. */
-import { Command, CommanderError, Option } from "@commander-js/extra-typings";
+import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { EXIT, EXIT_HELP } from "../exit_codes.ts";
 import { VERSION } from "../version.ts";
 import type { CreateOptions } from "./create.ts";
 import { DEMO_GUESTS, type DemoGuest } from "./demo.ts";
+import type { XendCommand } from "./xend.ts";
 
 /** What a command line asks for. */
 export type Request =
   | { readonly command: "create"; readonly options: CreateOptions }
   | { readonly command: "demo"; readonly guest?: DemoGuest; readonly quiet: boolean }
+  | { readonly command: "xend"; readonly options: XendCommand }
   /** Help or the version was printed, or the command line is wrong (which was said). */
   | { readonly command: "none"; readonly exitCode: number };
 
@@ -67,6 +69,16 @@ export function parseCommandLine(args: readonly string[], { out, err }: Output):
     .option("-q, --quiet", "print nothing but errors and the console", false)
     .action(({ guest, quiet }) => {
       request = { command: "demo", guest, quiet };
+    });
+  program.command("xend")
+    .description("the process behind the other commands, which start it when they need it")
+    .addArgument(
+      new Argument("<action>", "what to do").choices(["start", "stop", "restart", "status"] as const),
+    )
+    .option("--json", "print the status as JSON", false)
+    .option("-f, --foreground", "start: run in this process until it is stopped", false)
+    .action((action, options) => {
+      request = { command: "xend", options: { action, ...options } };
     });
   try {
     program.parse([...args], { from: "user" });

@@ -1,0 +1,315 @@
+/** The client of xend's API. It loads nothing heavy: `list` answers within tens of milliseconds. */
+import { apiSocket, debugLog, type XendPaths, xendPaths } from "../xend/paths.ts";
+import type {
+  ApiError,
+  CreateReply,
+  CreateRequest,
+  DomainDetail,
+  DomainSummary,
+  ErrorCode,
+  NodeInfo,
+  XendEvent,
+  XendStatus,
+} from "./types.ts";
+
+/** What xend refused, or that it could not be reached or started. */
+export class XendFailure extends Error {
+  override readonly name = "XendFailure";
+
+  constructor(readonly code: ErrorCode | "not-running" | "not-started", message: string) {
+    super(message);
+  }
+}
+
+export interface ConnectOptions {
+  /** Starts xend when there is none. */
+  readonly start?: boolean;
+  /** By default as the environment says. */
+  readonly paths?: XendPaths;
+  /** How long xend may take to start, milliseconds. */
+  readonly startTimeoutMs?: number;
+}
+
+const START_TIMEOUT_MS = 60_000;
+
+/** Both directions of a domain's console, raw. */
+export interface ConsoleConnection {
+  /** What is kept of earlier output, then output as it comes; ends with the domain. */
+  readonly output: AsyncIterable<Uint8Array>;
+  input(bytes: Uint8Array): Promise<void>;
+  close(): void;
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused ||
+    error instanceof Deno.errors.NotADirectory;
+}
+
+/** True when somebody listens on the socket. @throws where this user may not use it */
+async function answers(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new XendFailure("unauthorized", `${path}: permission denied; xend runs as another user`);
+    }
+    throw error;
+  }
+}
+
+export class XendClient implements Disposable {
+  readonly #http: Deno.HttpClient;
+
+  private constructor(readonly paths: XendPaths) {
+    this.#http = Deno.createHttpClient({ proxy: { transport: "unix", path: apiSocket(paths) } });
+  }
+
+  /** @throws XendFailure not-running, not-started, unauthorized */
+  static async connect(options: ConnectOptions = {}): Promise<XendClient> {
+    const { start = false, paths = xendPaths(), startTimeoutMs = START_TIMEOUT_MS } = options;
+    if (!await answers(apiSocket(paths))) {
+      if (!start) throw new XendFailure("not-running", "xend is not running");
+      const { spawnXend } = await import("./launch.ts");
+      const failure = await spawnXend(paths, () => answers(apiSocket(paths)), startTimeoutMs);
+      if (failure !== undefined) throw new XendFailure("not-started", failure);
+    }
+    return new XendClient(paths);
+  }
+
+  // ---- domains
+
+  domains(all = false): Promise<DomainSummary[]> {
+    return this.get(all ? "/domains?all=1" : "/domains");
+  }
+
+  /** By name or domid. */
+  domain(id: string | number): Promise<DomainDetail> {
+    return this.get(`/domains/${encodeURIComponent(id)}`);
+  }
+
+  create(request: CreateRequest): Promise<CreateReply> {
+    return this.post("/domains", request);
+  }
+
+  start(id: string | number, paused = false): Promise<CreateReply> {
+    return this.operate(id, "start", { paused });
+  }
+
+  pause(id: string | number): Promise<void> {
+    return this.operate(id, "pause");
+  }
+
+  unpause(id: string | number): Promise<void> {
+    return this.operate(id, "unpause");
+  }
+
+  /** With `wait` it returns when the domain has ended and its on_poweroff action is done. */
+  shutdown(
+    id: string | number,
+    options: { wait?: boolean; reason?: "poweroff" | "reboot"; timeoutMs?: number } = {},
+  ): Promise<void> {
+    return this.operate(id, "shutdown", options);
+  }
+
+  reboot(id: string | number, options: { wait?: boolean; timeoutMs?: number } = {}): Promise<void> {
+    return this.operate(id, "reboot", options);
+  }
+
+  destroy(id: string | number): Promise<void> {
+    return this.operate(id, "destroy");
+  }
+
+  reset(id: string | number): Promise<void> {
+    return this.operate(id, "reset");
+  }
+
+  /** Forgets a managed domain. */
+  delete(id: string | number): Promise<void> {
+    return this.operate(id, "delete");
+  }
+
+  /** Any operation of POST /domains/X/OP. */
+  operate<T = void>(id: string | number, operation: string, body: unknown = {}): Promise<T> {
+    return this.post(`/domains/${encodeURIComponent(id)}/${operation}`, body);
+  }
+
+  // ---- consoles
+
+  /** What is kept of the output; with `follow` the rest as it comes, until the domain's end. */
+  async consoleOutput(id: string | number, follow = false): Promise<AsyncIterable<Uint8Array>> {
+    const response = await this.#request(
+      "GET",
+      `/domains/${encodeURIComponent(id)}/console${follow ? "?follow=1" : ""}`,
+    );
+    return response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+  }
+
+  consoleInput(id: string | number, bytes: Uint8Array): Promise<void> {
+    return this.post(`/domains/${encodeURIComponent(id)}/console`, bytes);
+  }
+
+  /** One connection for both directions. @param history with what is kept of earlier output */
+  async attachConsole(id: string | number, history = true): Promise<ConsoleConnection> {
+    const connection = await Deno.connect({ transport: "unix", path: apiSocket(this.paths) });
+    const path = `/api/v1/domains/${encodeURIComponent(id)}/console/attach${history ? "" : "?history=0"}`;
+    const head =
+      `POST ${path} HTTP/1.1\r\nHost: xend\r\nConnection: Upgrade\r\nUpgrade: xen-console\r\nContent-Length: 0\r\n\r\n`;
+    try {
+      await writeAll(connection, new TextEncoder().encode(head));
+      const rest = await readUpgrade(connection);
+      return {
+        output: readOutput(connection, rest),
+        input: (bytes) => writeAll(connection, bytes),
+        close: () => connection.close(),
+      };
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  // ---- the host
+
+  node(): Promise<NodeInfo> {
+    return this.get("/node");
+  }
+
+  /** Xen's log, and xend's. */
+  dmesg(): Promise<string> {
+    return this.#text("/node/dmesg");
+  }
+
+  log(): Promise<string> {
+    return this.#text("/node/log");
+  }
+
+  status(): Promise<XendStatus> {
+    return this.get("/status");
+  }
+
+  /** xend ends all domains, then itself. @returns the domains that were destroyed without having ended by themselves */
+  stop(graceMs?: number): Promise<{ destroyed: string[] }> {
+    return this.post("/stop", graceMs === undefined ? {} : { graceMs });
+  }
+
+  /** Events as they come, of all types or of these. Leaving the loop ends it. */
+  async *events(types: readonly XendEvent["type"][] = []): AsyncGenerator<XendEvent> {
+    const query = types.length === 0 ? "" : `?types=${types.join(",")}`;
+    const response = await this.#request("GET", `/events${query}`);
+    if (response.body === null) return;
+    let rest = "";
+    for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line !== "") yield JSON.parse(line);
+    }
+  }
+
+  // ---- requests of any kind
+
+  /** GET of a path below /api/v1. */
+  async get<T>(path: string): Promise<T> {
+    return await (await this.#request("GET", path)).json();
+  }
+
+  async post<T>(path: string, body: unknown): Promise<T> {
+    const response = await this.#request("POST", path, body);
+    const text = await response.text();
+    return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** A reply that is a stream. */
+  async stream(method: "GET" | "POST", path: string, body?: unknown): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#request(method, path, body);
+    return response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+  }
+
+  async #text(path: string): Promise<string> {
+    return await (await this.#request("GET", path)).text();
+  }
+
+  async #request(method: "GET" | "POST", path: string, body?: unknown): Promise<Response> {
+    const init: RequestInit & { client: Deno.HttpClient } = { method, client: this.#http };
+    if (body instanceof Uint8Array) {
+      init.body = body.slice();
+      init.headers = { "content-type": "application/octet-stream" };
+    } else if (body !== undefined) {
+      init.body = JSON.stringify(body);
+      init.headers = { "content-type": "application/json" };
+    }
+    let response: Response;
+    try {
+      response = await fetch(`http://xend/api/v1${path}`, init);
+    } catch (error) {
+      throw new XendFailure(
+        "not-running",
+        `xend does not answer: ${error instanceof Error ? error.message : error}; ${
+          debugLog(this.paths)
+        } may tell why`,
+      );
+    }
+    if (response.ok) return response;
+    throw failureOf(response.status, await response.text());
+  }
+
+  [Symbol.dispose](): void {
+    this.#http.close();
+  }
+}
+
+function failureOf(status: number, text: string): XendFailure {
+  try {
+    const { code, message } = JSON.parse(text) as ApiError;
+    if (typeof code === "string" && typeof message === "string") return new XendFailure(code, message);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return new XendFailure("internal", `xend replied with status ${status}: ${text.slice(0, 200)}`);
+}
+
+async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await connection.write(rest));
+}
+
+/** Reads the reply's head. @returns what came after it. @throws XendFailure when the connection was not upgraded */
+async function readUpgrade(connection: Deno.Conn): Promise<Uint8Array> {
+  let bytes = new Uint8Array(0);
+  const buffer = new Uint8Array(16384);
+  const head = () => new TextDecoder("latin1").decode(bytes);
+  let upgraded = false;
+  for (;;) {
+    const count = await connection.read(buffer);
+    if (count !== null) bytes = Uint8Array.of(...bytes, ...buffer.subarray(0, count));
+    const end = head().indexOf("\r\n\r\n");
+    if (end >= 0) {
+      upgraded = /^HTTP\/1\.1 101 /.test(head());
+      if (upgraded) return bytes.subarray(end + 4);
+    }
+    if (count === null) break;
+  }
+  const text = new TextDecoder().decode(bytes);
+  const status = Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 0);
+  throw failureOf(status, text.slice(text.indexOf("\r\n\r\n") + 4));
+}
+
+async function* readOutput(connection: Deno.Conn, first: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (first.length > 0) yield first;
+  const buffer = new Uint8Array(65536);
+  for (;;) {
+    let count: number | null;
+    try {
+      count = await connection.read(buffer);
+    } catch (error) {
+      // Closed at this end, or xend is gone.
+      if (
+        error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
+        error instanceof Deno.errors.ConnectionReset
+      ) return;
+      throw error;
+    }
+    if (count === null) return;
+    yield buffer.slice(0, count);
+  }
+}

@@ -1,0 +1,45 @@
+/** Faults as replies: the status and the body of an error. */
+import { z } from "zod";
+import { XendError } from "../xend/errors.ts";
+import type { ApiError, ErrorCode } from "./types.ts";
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  "bad-request": 400,
+  "no-such-domain": 404,
+  "name-exists": 409,
+  "wrong-state": 409,
+  "bad-config": 422,
+  "bad-image": 422,
+  "no-memory": 507,
+  "no-such-path": 404,
+  "timeout": 504,
+  "not-supported": 501,
+  "unauthorized": 401,
+  "busy": 503,
+  "internal": 500,
+};
+
+export interface ErrorReply {
+  readonly status: number;
+  readonly body: ApiError;
+}
+
+/** @param onInternal told of what is no fault of the request's */
+export function errorReply(error: unknown, onInternal: (error: unknown) => void): ErrorReply {
+  if (error instanceof XendError) {
+    return { status: STATUS[error.code], body: { code: error.code, message: error.message } };
+  }
+  if (error instanceof z.ZodError) {
+    return { status: 400, body: { code: "bad-request", message: z.prettifyError(error) } };
+  }
+  onInternal(error);
+  return {
+    status: 500,
+    body: { code: "internal", message: error instanceof Error ? error.message : String(error) },
+  };
+}
+
+export function errorResponse(error: unknown, onInternal: (error: unknown) => void): Response {
+  const { status, body } = errorReply(error, onInternal);
+  return Response.json(body, { status });
+}

@@ -1,0 +1,179 @@
+/** What goes over xend's API, as schemas; `types.ts` has the same as plain types, and schemas_test.ts holds that the two agree. */
+import { z } from "@hono/zod-openapi";
+
+/** A configuration file and its settings are text of a human's size. */
+const MAX_TEXT = 1024 * 1024;
+const MAX_PATH = 4096;
+
+export const createRequestSchema = z.strictObject({
+  fileName: z.string().max(MAX_PATH),
+  text: z.string().max(MAX_TEXT),
+  overrides: z.array(z.string().max(65536)).max(1000).readonly(),
+  directory: z.string().max(MAX_PATH),
+  paused: z.boolean(),
+  defineOnly: z.boolean(),
+  environment: z.record(z.string(), z.string()),
+}).openapi("CreateRequest");
+
+export const createReplySchema = z.strictObject({
+  name: z.string(),
+  domid: z.int().optional(),
+  warnings: z.array(z.string()).readonly(),
+}).openapi("CreateReply");
+
+export const ERROR_CODES = [
+  "bad-request",
+  "no-such-domain",
+  "name-exists",
+  "wrong-state",
+  "bad-config",
+  "bad-image",
+  "no-memory",
+  "no-such-path",
+  "timeout",
+  "not-supported",
+  "unauthorized",
+  "busy",
+  "internal",
+] as const;
+
+export const apiErrorSchema = z.strictObject({ code: z.enum(ERROR_CODES), message: z.string() }).openapi(
+  "ApiError",
+);
+
+const shutdownReason = z.enum(["poweroff", "reboot", "suspend", "crash", "watchdog", "soft_reset"]);
+
+const domainStateSchema = z.strictObject({
+  running: z.boolean(),
+  blocked: z.boolean(),
+  paused: z.boolean(),
+  shutdown: z.boolean(),
+  crashed: z.boolean(),
+  dying: z.boolean(),
+}).openapi("DomainState");
+
+const summaryFields = {
+  name: z.string(),
+  domid: z.int().optional(),
+  uuid: z.string(),
+  memoryKiB: z.number(),
+  maxMemoryKiB: z.number(),
+  vcpus: z.int(),
+  state: domainStateSchema,
+  shutdownReason: shutdownReason.optional(),
+  seconds: z.number(),
+  startedAt: z.number().optional(),
+  managed: z.boolean(),
+};
+
+export const domainSummarySchema = z.strictObject(summaryFields).openapi("DomainSummary");
+
+const numbers = z.array(z.int()).readonly();
+
+const vcpuRecordSchema = z.strictObject({
+  id: z.int(),
+  online: z.boolean(),
+  state: z.enum(["running", "runnable", "blocked", "offline"]),
+  pcpu: z.int(),
+  seconds: z.number(),
+  hardAffinity: numbers,
+  softAffinity: numbers,
+}).openapi("VcpuRecord");
+
+const deviceRecordSchema = z.strictObject({
+  kind: z.enum(["vbd", "vif", "console"]),
+  devid: z.int(),
+  backendDomid: z.int(),
+  state: z.int(),
+  eventChannel: z.int(),
+  ringRefs: numbers,
+  backendPath: z.string(),
+  mac: z.string().optional(),
+}).openapi("DeviceRecord");
+
+export const domainDetailSchema = z.strictObject({
+  ...summaryFields,
+  vcpuList: z.array(vcpuRecordSchema).readonly(),
+  maxVcpus: z.int(),
+  scheduler: z.strictObject({ weight: z.int(), cap: z.int() }),
+  devices: z.array(deviceRecordSchema).readonly(),
+  counters: z.record(z.string(), z.number()).readonly(),
+  config: z.unknown(),
+  configText: z.string(),
+}).openapi("DomainDetail");
+
+export const nodeInfoSchema = z.strictObject({
+  host: z.string(),
+  release: z.string(),
+  version: z.string(),
+  machine: z.string(),
+  nrCpus: z.int(),
+  cpuMhz: z.number(),
+  totalMemoryKiB: z.number(),
+  freeMemoryKiB: z.number(),
+  xenMajor: z.int(),
+  xenMinor: z.int(),
+  xenExtra: z.string(),
+  xenCaps: z.string(),
+  scheduler: z.string(),
+  xenolith: z.string(),
+}).openapi("NodeInfo");
+
+export const xendStatusSchema = z.strictObject({
+  pid: z.int(),
+  startedAt: z.number(),
+  version: z.string(),
+  api_socket: z.string(),
+  xenstore_socket: z.string(),
+  tcp: z.string().optional(),
+  state_directory: z.string(),
+  log_directory: z.string(),
+  domains: z.int(),
+}).openapi("XendStatus");
+
+const at = z.number();
+
+export const xendEventSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("domain"),
+    at,
+    domid: z.int().optional(),
+    name: z.string(),
+    change: z.enum([
+      "created",
+      "unpaused",
+      "paused",
+      "shutdown",
+      "destroyed",
+      "renamed",
+      "defined",
+      "deleted",
+    ]),
+    reason: shutdownReason.optional(),
+  }),
+  z.strictObject({ type: z.literal("device"), at, domid: z.int(), path: z.string(), state: z.int() }),
+  z.strictObject({ type: z.literal("watch"), at, path: z.string(), token: z.string() }),
+  z.strictObject({ type: z.literal("log"), at, line: z.string() }),
+  z.strictObject({ type: z.literal("lost"), at, count: z.int() }),
+]).openapi("XendEvent");
+
+const timeoutMs = z.int().min(0).max(24 * 3600 * 1000).optional();
+const nothing = z.strictObject({});
+
+/** The bodies of POST /domains/X/OP. */
+export const operationBodies = {
+  start: z.strictObject({ paused: z.boolean().default(false) }),
+  pause: nothing,
+  unpause: nothing,
+  shutdown: z.strictObject({
+    wait: z.boolean().default(false),
+    reason: z.enum(["poweroff", "reboot"]).default("poweroff"),
+    timeoutMs,
+  }),
+  reboot: z.strictObject({ wait: z.boolean().default(false), timeoutMs }),
+  destroy: nothing,
+  reset: nothing,
+  delete: nothing,
+} as const;
+
+export const stopBody = z.strictObject({ graceMs: z.int().min(0).max(3600_000).optional() });

@@ -1,0 +1,224 @@
+/** xend's HTTP API: routes, what they take and what they call. How it is reached is `listener.ts`'s matter. */
+import { OpenAPIHono, z } from "@hono/zod-openapi";
+import { XendError } from "../xend/errors.ts";
+import type { EventType } from "../xend/event_hub.ts";
+import type { Feed } from "../xend/feed.ts";
+import type { Xend } from "../xend/xend.ts";
+import { errorResponse } from "./errors.ts";
+import {
+  apiErrorSchema,
+  createReplySchema,
+  createRequestSchema,
+  domainDetailSchema,
+  domainSummarySchema,
+  nodeInfoSchema,
+  operationBodies,
+  stopBody,
+  xendEventSchema,
+  xendStatusSchema,
+} from "./schemas.ts";
+import type { XendStatus } from "./types.ts";
+
+/** What the API needs of the process around xend. */
+export interface ApiHost {
+  readonly xend: Xend;
+  status(): XendStatus;
+  /** Ends the process once the domains are ended. @returns the domains that did not end by themselves */
+  stop(graceMs?: number): Promise<string[]>;
+}
+
+const MAX_BODY = 4 * 1024 * 1024;
+const NO_CONTENT = 204;
+const EVENT_TYPES = ["domain", "device", "watch", "log", "lost"] as const satisfies readonly EventType[];
+
+/** Reads a body of a bounded size. @throws XendError bad-request */
+export async function readBody(request: Request): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of request.body ?? []) {
+    length += piece.length;
+    if (length > MAX_BODY) throw new XendError("bad-request", `a request has at most ${MAX_BODY} bytes`);
+    pieces.push(piece);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
+async function readJson<T extends z.ZodType>(request: Request, schema: T): Promise<z.infer<T>> {
+  const text = new TextDecoder().decode(await readBody(request));
+  let value: unknown;
+  try {
+    value = text === "" ? {} : JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new XendError("bad-request", `the body is not JSON: ${error.message}`);
+  }
+  return schema.parse(value);
+}
+
+/** A feed as a reply's body: read as fast as the client reads, closed when the client goes. */
+function streamOf<T>(feed: Feed<T>, encode: (item: T) => Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await feed.next();
+      if (done) controller.close();
+      else controller.enqueue(encode(value));
+    },
+    cancel: () => feed.close(),
+  }, { highWaterMark: 0 });
+}
+
+const isSet = (value: string | undefined) => value !== undefined && value !== "0" && value !== "false";
+
+/** What POST /domains/X/OP does. */
+type Operation = keyof typeof operationBodies;
+const operations: {
+  readonly [Name in Operation]: (
+    xend: Xend,
+    id: string,
+    body: z.infer<typeof operationBodies[Name]>,
+  ) => unknown;
+} = {
+  start: (xend, id, { paused }) => xend.start(id, paused),
+  pause: (xend, id) => xend.pause(id),
+  unpause: (xend, id) => xend.unpause(id),
+  shutdown: (xend, id, body) => xend.shutdown(id, body),
+  reboot: (xend, id, body) => xend.shutdown(id, { ...body, reason: "reboot" }),
+  destroy: (xend, id) => xend.destroy(id),
+  reset: (xend, id) => xend.reset(id),
+  delete: (xend, id) => xend.delete(id),
+};
+
+async function operate<Name extends Operation>(
+  name: Name,
+  xend: Xend,
+  id: string,
+  request: Request,
+): Promise<unknown> {
+  const body = await readJson(request, operationBodies[name]) as z.infer<typeof operationBodies[Name]>;
+  return await operations[name](xend, id, body);
+}
+
+const isOperation = (name: string): name is Operation => Object.hasOwn(operations, name);
+
+export function apiApp({ xend, status, stop }: ApiHost): OpenAPIHono {
+  const app = new OpenAPIHono();
+  const base = "/api/v1";
+  app.onError((error) =>
+    errorResponse(error, () => xend.log.error(`API: ${error instanceof Error ? error.stack : error}`))
+  );
+  app.notFound((c) =>
+    c.json({ code: "bad-request", message: `there is no ${c.req.method} ${c.req.path} in the API` }, 404)
+  );
+  const empty = () => new Response(null, { status: NO_CONTENT });
+
+  describe(app, base);
+  app.get(
+    `${base}/openapi.json`,
+    (c) =>
+      c.json(
+        app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Xenolith's xend", version: "1" } }),
+      ),
+  );
+
+  app.get(`${base}/domains`, (c) => c.json(xend.list(isSet(c.req.query("all")))));
+  app.post(`${base}/domains`, async (c) => {
+    const request = await readJson(c.req.raw, createRequestSchema);
+    return c.json(await xend.create(request), 201);
+  });
+  app.get(`${base}/domains/:id`, (c) => c.json(xend.detail(c.req.param("id"))));
+  app.get(`${base}/domains/:id/console`, (c) => {
+    const { console } = xend.find(c.req.param("id"));
+    const headers = { "content-type": "application/octet-stream" };
+    if (!isSet(c.req.query("follow"))) return new Response(console.history().slice(), { headers });
+    return new Response(streamOf(console.follow(true), (bytes) => bytes), { headers });
+  });
+  app.post(`${base}/domains/:id/console`, async (c) => {
+    const { domain } = xend.find(c.req.param("id")).running;
+    domain.consoleInput(await readBody(c.req.raw));
+    return empty();
+  });
+  app.post(`${base}/domains/:id/:operation`, async (c) => {
+    const { id, operation } = c.req.param();
+    if (!isOperation(operation)) {
+      throw new XendError("bad-request", `there is no operation ${JSON.stringify(operation)} on domains`);
+    }
+    const result = await operate(operation, xend, id, c.req.raw);
+    return result === undefined ? empty() : Response.json(result);
+  });
+
+  app.get(`${base}/node`, (c) => c.json(xend.node()));
+  app.get(`${base}/node/log`, (c) => c.text(xend.log.lines().map((line) => `${line}\n`).join("")));
+  app.get(`${base}/node/dmesg`, (c) => c.text(xend.dmesg()));
+  app.get(`${base}/status`, (c) => c.json(status()));
+  app.post(`${base}/stop`, async (c) => {
+    const { graceMs } = await readJson(c.req.raw, stopBody);
+    return c.json({ destroyed: await stop(graceMs) });
+  });
+  app.get(`${base}/events`, (c) => {
+    const wanted = c.req.query("types");
+    const types = wanted === undefined
+      ? undefined
+      : new Set(z.array(z.enum(EVENT_TYPES)).parse(wanted.split(",")));
+    const lines = streamOf(
+      xend.events.follow(types),
+      (event) => new TextEncoder().encode(JSON.stringify(event) + "\n"),
+    );
+    return new Response(lines, { headers: { "content-type": "application/x-ndjson" } });
+  });
+  return app;
+}
+
+/** Enters the routes into the OpenAPI document. */
+function describe(app: OpenAPIHono, base: string): void {
+  const json = (schema: z.ZodType) => ({ content: { "application/json": { schema } } });
+  const error = { description: "refused", ...json(apiErrorSchema) };
+  const id = z.object({ id: z.string().openapi({ description: "a domain's name, domid or uuid" }) });
+  const path = (
+    method: "get" | "post",
+    name: string,
+    summary: string,
+    reply: z.ZodType | undefined,
+    body?: z.ZodType,
+  ) =>
+    app.openAPIRegistry.registerPath({
+      method,
+      path: base + name,
+      summary,
+      request: {
+        params: name.includes("{id}") ? id : undefined,
+        body: body === undefined ? undefined : json(body),
+      },
+      responses: {
+        [reply === undefined ? NO_CONTENT : 200]: {
+          description: "done",
+          ...(reply === undefined ? {} : json(reply)),
+        },
+        default: error,
+      },
+    });
+  path(
+    "get",
+    "/domains",
+    "all domains, Domain-0 first; with all=1 managed ones that do not run too",
+    z.array(domainSummarySchema),
+  );
+  path("post", "/domains", "create or define a domain", createReplySchema, createRequestSchema);
+  path("get", "/domains/{id}", "one domain", domainDetailSchema);
+  for (const [name, body] of Object.entries(operationBodies)) {
+    path("post", `/domains/{id}/${name}`, `the operation ${name}`, undefined, body);
+  }
+  path("get", "/domains/{id}/console", "console output; with follow=1 until the domain's end", z.string());
+  path("post", "/domains/{id}/console", "console input, raw", undefined);
+  path("get", "/node", "the host", nodeInfoSchema);
+  path("get", "/node/log", "xend's log", z.string());
+  path("get", "/node/dmesg", "Xen's log", z.string());
+  path("get", "/status", "the process", xendStatusSchema);
+  path("post", "/stop", "end all domains and xend", z.object({ destroyed: z.array(z.string()) }), stopBody);
+  path("get", "/events", "events as lines of JSON; types=domain,log chooses", xendEventSchema);
+}

@@ -1,0 +1,113 @@
+/** From a request to a domain that can be built: the configuration, and the files that it names. */
+import { isAbsolute, resolve } from "node:path";
+import { ImageError, type KernelImage, parseKernel, planPv } from "../../builder/mod.ts";
+import type { CreateRequest } from "../api/types.ts";
+import { ConfigError, type DomainConfig, formatDiagnostic, readDomainConfig } from "../config/mod.ts";
+import { type AptOptions, FetchError } from "../guests/apt.ts";
+import { parseKernelSource, readSource, SourceError } from "../guests/kernel_source.ts";
+import { XendError } from "./errors.ts";
+
+export interface DomainImages {
+  readonly kernel: KernelImage;
+  readonly ramdisk?: Uint8Array;
+}
+
+/** What xend acts on when a domain ends (xl.cfg(5), "Event Actions"). */
+export type EndAction =
+  | "destroy"
+  | "restart"
+  | "rename-restart"
+  | "preserve"
+  | "coredump-destroy"
+  | "coredump-restart"
+  | "soft-reset";
+
+export interface DomainSettings {
+  readonly config: DomainConfig;
+  readonly actions: {
+    readonly poweroff: EndAction;
+    readonly reboot: EndAction;
+    readonly crash: EndAction;
+    readonly watchdog: EndAction;
+    readonly softReset: EndAction;
+  };
+  /** Of a domain that was running when xend was killed, or of a managed one: xend starts it when it starts. */
+  readonly startWithXend: boolean;
+  /** What `config show` prints as "effective". */
+  readonly effective: unknown;
+  readonly warnings: readonly string[];
+}
+
+/** Where configurations and images come from; tests have their own. */
+export interface DomainSource {
+  /** @throws XendError bad-config */
+  read(request: CreateRequest): DomainSettings;
+  /** @throws XendError bad-image */
+  images(config: DomainConfig, directory: string): Promise<DomainImages>;
+}
+
+export interface FileSourceOptions {
+  readonly apt: AptOptions;
+  builtinGuest(name: string): Uint8Array | undefined;
+}
+
+export class FileSource implements DomainSource {
+  constructor(private readonly options: FileSourceOptions) {}
+
+  read(request: CreateRequest): DomainSettings {
+    try {
+      const { config, warnings } = readDomainConfig(
+        { name: request.fileName, text: request.text },
+        request.overrides,
+      );
+      return {
+        config,
+        actions: {
+          poweroff: config.onPoweroff,
+          reboot: config.onReboot,
+          crash: config.onCrash,
+          watchdog: config.onCrash,
+          softReset: "destroy",
+        },
+        startWithXend: false,
+        effective: config,
+        warnings: warnings.map((warning) => formatDiagnostic(warning).split("\n")[0]),
+      };
+    } catch (error) {
+      if (error instanceof ConfigError) throw new XendError("bad-config", error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  async images(config: DomainConfig, directory: string): Promise<DomainImages> {
+    const { apt, builtinGuest } = this.options;
+    try {
+      const read = (value: string, key: string) => {
+        const source = parseKernelSource(value);
+        const here = source.kind === "file" && !isAbsolute(source.path)
+          ? { ...source, path: resolve(directory, source.path) }
+          : source;
+        return readSource(here, key, apt, builtinGuest);
+      };
+      const kernelBytes = await read(config.kernel, "kernel");
+      const ramdisk = config.ramdisk === undefined ? undefined : await read(config.ramdisk, "ramdisk");
+      const kernel = parseKernel(kernelBytes);
+      const { placement } = planPv({ kernel, ramdisk }, config.memoryMiB * 256);
+      if (placement.width !== 64) {
+        throw new ImageError(
+          "wrong-mode",
+          `this is a ${kernel.modes.join(" and ")} kernel; only 64-bit PV runs today`,
+        );
+      }
+      return { kernel, ramdisk };
+    } catch (error) {
+      if (error instanceof ImageError) {
+        throw new XendError("bad-image", `kernel ${config.kernel}: ${error.message}`, { cause: error });
+      }
+      if (error instanceof SourceError || error instanceof FetchError) {
+        throw new XendError("bad-image", error.message, { cause: error });
+      }
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/** A domain's records for the API, from what xend and the host know of it. */
+import { cpus, hostname, release } from "node:os";
+import process from "node:process";
+import type { DomainDetail, DomainState, DomainSummary, NodeInfo, VcpuRecord } from "../api/types.ts";
+import { CAPABILITIES, EXTRAVERSION } from "../../hypervisor/hypercalls/xen_version.ts";
+import type { ControlledHost } from "../host.ts";
+import { VERSION } from "../version.ts";
+import type { DomainEntry } from "./domain_entry.ts";
+
+const NO_STATE: DomainState = {
+  running: false,
+  blocked: false,
+  paused: false,
+  shutdown: false,
+  crashed: false,
+  dying: false,
+};
+
+const DOM0_UUID = "00000000-0000-0000-0000-000000000000";
+
+export function summary(entry: DomainEntry): DomainSummary {
+  const { name, uuid, managed, incarnation, settings: { config } } = entry;
+  if (incarnation === undefined) {
+    return {
+      name,
+      uuid,
+      memoryKiB: config.memoryMiB * 1024,
+      maxMemoryKiB: config.maxMemoryMiB * 1024,
+      vcpus: config.vcpus,
+      state: NO_STATE,
+      seconds: 0,
+      managed,
+    };
+  }
+  const { domain, startedAt, end } = incarnation;
+  const info = domain.info();
+  const { running, blocked, paused, shutdown, crashed, dying } = info;
+  return {
+    name,
+    domid: domain.domid,
+    uuid,
+    memoryKiB: info.totPages * 4,
+    maxMemoryKiB: config.maxMemoryMiB * 1024,
+    vcpus: info.vcpus.filter(({ state }) => state !== "offline").length,
+    state: { running: running && !paused, blocked: blocked && !paused, paused, shutdown, crashed, dying },
+    shutdownReason: end?.reason,
+    seconds: info.cpuTimeNs / 1e9,
+    startedAt,
+    managed,
+  };
+}
+
+function vcpuRecords(entry: DomainEntry, pcpus: number): VcpuRecord[] {
+  const all = Array.from({ length: pcpus }, (_, number) => number);
+  return entry.incarnation?.domain.info().vcpus.map(({ id, state, pcpu, cpuTimeNs }) => ({
+    id,
+    online: state !== "offline",
+    state,
+    pcpu,
+    seconds: cpuTimeNs / 1e9,
+    hardAffinity: all,
+    softAffinity: all,
+  })) ?? [];
+}
+
+export function detail(entry: DomainEntry, host: ControlledHost): DomainDetail {
+  const { config, effective } = entry.settings;
+  return {
+    ...summary(entry),
+    vcpuList: vcpuRecords(entry, host.figures().pcpus),
+    maxVcpus: config.vcpus,
+    scheduler: { weight: 256, cap: 0 },
+    devices: [],
+    counters: entry.incarnation?.domain.info().counters ?? {},
+    config: effective,
+    configText: [entry.request.text, ...entry.request.overrides].join("\n"),
+  };
+}
+
+/** Domain-0 is this process less what its guests use. */
+export function dom0Summary(guestSeconds: number, pcpus: number, startedAt: number): DomainSummary {
+  const { user, system } = process.cpuUsage();
+  const memoryKiB = Math.round(Deno.memoryUsage().heapTotal / 1024);
+  return {
+    name: "Domain-0",
+    domid: 0,
+    uuid: DOM0_UUID,
+    memoryKiB,
+    maxMemoryKiB: Math.round(Deno.systemMemoryInfo().total / 1024),
+    vcpus: pcpus,
+    state: { ...NO_STATE, running: true },
+    seconds: Math.max(0, (user + system) / 1e6 - guestSeconds),
+    startedAt,
+    managed: false,
+  };
+}
+
+export function dom0Detail(brief: DomainSummary, pcpus: number): DomainDetail {
+  const all = Array.from({ length: pcpus }, (_, number) => number);
+  return {
+    ...brief,
+    vcpuList: all.map((id) => ({
+      id,
+      online: true,
+      state: id === 0 ? "running" : "blocked",
+      pcpu: id,
+      seconds: brief.seconds / pcpus,
+      hardAffinity: all,
+      softAffinity: all,
+    })),
+    maxVcpus: pcpus,
+    scheduler: { weight: 256, cap: 0 },
+    devices: [],
+    counters: {},
+    config: {},
+    configText: "",
+  };
+}
+
+export function nodeInfo(host: ControlledHost): NodeInfo {
+  const memory = Deno.systemMemoryInfo();
+  return {
+    host: hostname(),
+    release: release(),
+    version: Deno.version.deno,
+    machine: "x86_64",
+    nrCpus: host.figures().pcpus,
+    cpuMhz: cpus()[0]?.speed ?? 0,
+    totalMemoryKiB: Math.round(memory.total / 1024),
+    freeMemoryKiB: Math.round(memory.available / 1024),
+    xenMajor: 4,
+    xenMinor: 17,
+    xenExtra: EXTRAVERSION,
+    xenCaps: CAPABILITIES.trim(),
+    scheduler: "credit",
+    xenolith: VERSION,
+  };
+}

@@ -1,0 +1,564 @@
+/** xend: the domains of a host by name, their life cycle and what is kept of them. It knows nothing of processes, sockets or HTTP. */
+import { ImageError } from "../../builder/mod.ts";
+import type {
+  CreateReply,
+  CreateRequest,
+  DomainDetail,
+  DomainSummary,
+  NodeInfo,
+  ShutdownReason,
+  XendEvent,
+} from "../api/types.ts";
+import type { ControlledDomain, ControlledHost, DomainEnd } from "../host.ts";
+import { endAction, preservedSuffix } from "./domain_end.ts";
+import { DomainEntry, type Incarnation } from "./domain_entry.ts";
+import type { DomainSource } from "./domain_source.ts";
+import { XendError } from "./errors.ts";
+import { EventHub } from "./event_hub.ts";
+import { XendLog } from "./log.ts";
+import { detail, dom0Detail, dom0Summary, nodeInfo, summary } from "./records.ts";
+import type { DomainRecordFile, RecordKind, StateStore } from "./state_store.ts";
+
+export interface XendOptions {
+  readonly host: ControlledHost;
+  readonly source: DomainSource;
+  readonly state: StateStore;
+  readonly log?: XendLog;
+  /** Xen's log so far. */
+  readonly dmesg?: () => string;
+  /** A domain that ends sooner than this after its start is not started again. */
+  readonly minimumLifeMs?: number;
+}
+
+const MINIMUM_LIFE_MS = 1000;
+/** A domain that says it can power off has so long to do it when xend stops. */
+const STOP_GRACE_MS = 30_000;
+
+type DomainChange = Extract<XendEvent, { type: "domain" }>["change"];
+
+const message = (error: unknown) => error instanceof Error ? error.message : String(error);
+
+export class Xend {
+  readonly events = new EventHub();
+  readonly log: XendLog;
+  readonly startedAt = Date.now();
+  readonly #entries = new Map<string, DomainEntry>();
+  /** One domain is built at a time: building takes this thread, and images tens of megabytes. */
+  #building: Promise<unknown> = Promise.resolve();
+  #stopping: Promise<string[]> | undefined;
+
+  constructor(private readonly options: XendOptions) {
+    this.log = options.log ?? new XendLog();
+  }
+
+  // ---- what there is
+
+  /** Domain-0 first, then by domid; managed domains that do not run only with `all`. */
+  list(all = false): DomainSummary[] {
+    const entries = [...this.#entries.values()];
+    const running = entries.filter(({ incarnation }) => incarnation !== undefined).map(summary)
+      .sort((a, b) => (a.domid ?? 0) - (b.domid ?? 0));
+    const idle = all
+      ? entries.filter(({ incarnation, isBuilding }) => incarnation === undefined && !isBuilding)
+      : [];
+    return [this.#dom0(running), ...running, ...idle.map(summary)];
+  }
+
+  #dom0(running: readonly DomainSummary[]): DomainSummary {
+    const seconds = running.reduce((sum, domain) => sum + domain.seconds, 0);
+    return dom0Summary(seconds, this.options.host.figures().pcpus, this.startedAt);
+  }
+
+  /** @throws XendError no-such-domain */
+  detail(id: string): DomainDetail {
+    if (isDom0(id)) {
+      const [dom0] = this.list();
+      return dom0Detail(dom0, dom0.vcpus);
+    }
+    return detail(this.find(id), this.options.host);
+  }
+
+  node(): NodeInfo {
+    return nodeInfo(this.options.host);
+  }
+
+  dmesg(): string {
+    return this.options.dmesg?.() ?? "";
+  }
+
+  get domainCount(): number {
+    return [...this.#entries.values()].filter(({ incarnation }) => incarnation !== undefined).length;
+  }
+
+  /** A domain by name, domid or uuid. @throws XendError no-such-domain; wrong-state for Domain-0 */
+  find(id: string): DomainEntry {
+    if (isDom0(id)) throw new XendError("wrong-state", "Domain-0 is xend itself: this cannot be done to it");
+    const entry = this.#lookup(id);
+    if (entry === undefined) {
+      throw new XendError("no-such-domain", `there is no domain ${JSON.stringify(id)}`);
+    }
+    return entry;
+  }
+
+  #lookup(id: string): DomainEntry | undefined {
+    const entries = [...this.#entries.values()];
+    if (/^\d+$/.test(id)) {
+      const byDomid = entries.find(({ domid }) => domid === Number(id));
+      if (byDomid !== undefined) return byDomid;
+    }
+    return entries.find(({ name }) => name === id) ?? this.#entries.get(id.toLowerCase());
+  }
+
+  // ---- life cycle
+
+  /** Creates a domain, or only defines it. @throws XendError bad-config, bad-image, name-exists, no-memory */
+  async create(request: CreateRequest): Promise<CreateReply> {
+    this.#refuseWhenStopping();
+    const settings = this.options.source.read(request);
+    const { name } = settings.config;
+    this.#refuseTakenName(name);
+    const entry = new DomainEntry(name, crypto.randomUUID(), request, settings, request.defineOnly);
+    this.#entries.set(entry.uuid, entry);
+    const warnings = [...settings.warnings];
+    try {
+      if (request.defineOnly) {
+        this.#keep("domains", entry);
+        this.#changed(entry, "defined");
+      } else {
+        await entry.exclusive(() => this.#start(entry, request.paused, warnings));
+      }
+    } catch (error) {
+      this.#entries.delete(entry.uuid);
+      throw error;
+    }
+    return { name, domid: entry.domid, warnings };
+  }
+
+  #refuseTakenName(name: string): void {
+    if (isDom0(name) || /^\d+$/.test(name)) {
+      throw new XendError(
+        "bad-config",
+        `a domain cannot be called ${JSON.stringify(name)}: that names a domain by number`,
+      );
+    }
+    const entry = [...this.#entries.values()].find((other) => other.name === name);
+    if (entry === undefined) return;
+    throw new XendError(
+      "name-exists",
+      entry.incarnation === undefined && !entry.isBuilding
+        ? `there is a managed domain ${name}; start ${name} starts it, delete ${name} forgets it`
+        : `there is a domain ${name}${entry.domid === undefined ? "" : ` (domid ${entry.domid})`} already`,
+    );
+  }
+
+  #refuseWhenStopping(): void {
+    if (this.#stopping !== undefined) throw new XendError("busy", "xend is stopping");
+  }
+
+  /** Starts a managed domain. */
+  async start(id: string, paused = false): Promise<CreateReply> {
+    this.#refuseWhenStopping();
+    const entry = this.find(id);
+    const warnings: string[] = [];
+    await entry.exclusive(async () => {
+      if (entry.incarnation !== undefined) {
+        throw new XendError("wrong-state", `${entry.name} is running already`);
+      }
+      this.#refuseForgotten(entry);
+      await this.#start(entry, paused, warnings);
+    });
+    return { name: entry.name, domid: entry.domid, warnings };
+  }
+
+  #refuseForgotten(entry: DomainEntry): void {
+    if (this.#entries.get(entry.uuid) !== entry) {
+      throw new XendError("no-such-domain", `there is no domain ${JSON.stringify(entry.name)} any more`);
+    }
+  }
+
+  /** Builds a domain and lets it run. The entry's lock is held. */
+  async #start(entry: DomainEntry, paused: boolean, warnings: string[]): Promise<void> {
+    entry.isBuilding = true;
+    try {
+      const domain = await this.#build(entry);
+      entry.console.reopen();
+      const incarnation: Incarnation = {
+        domain,
+        startedAt: Date.now(),
+        startedClock: performance.now(),
+        settled: Promise.withResolvers<void>(),
+      };
+      entry.incarnation = incarnation;
+      domain.ended.then((end) => this.#onEnd(entry, incarnation, end))
+        .catch((error) => this.log.error(`${entry.name}: after its end: ${message(error)}`));
+      try {
+        this.#keep("running", entry);
+      } catch (error) {
+        warnings.push(`${message(error)}; xend forgets ${entry.name} if it is killed`);
+      }
+      this.#changed(entry, "created");
+      if (!paused) {
+        domain.unpause();
+        this.#changed(entry, "unpaused");
+      }
+    } finally {
+      entry.isBuilding = false;
+    }
+  }
+
+  async #build(entry: DomainEntry): Promise<ControlledDomain> {
+    const { host, source } = this.options;
+    const { config } = entry.settings;
+    const images = await source.images(config, entry.request.directory);
+    const build = async () => {
+      try {
+        return await host.createDomain({
+          name: entry.name,
+          uuid: entry.uuid,
+          memoryMiB: config.memoryMiB,
+          maxMemoryMiB: config.maxMemoryMiB,
+          vcpus: config.vcpus,
+          kernel: images.kernel,
+          kernelName: config.kernel,
+          ramdisk: images.ramdisk,
+          ramdiskName: config.ramdisk,
+          cmdline: config.cmdline,
+          consoleOutput: (bytes) => entry.console.write(bytes),
+        });
+      } catch (error) {
+        if (error instanceof ImageError) {
+          throw new XendError("bad-image", `kernel ${config.kernel}: ${error.message}`, { cause: error });
+        }
+        if (error instanceof RangeError) {
+          throw new XendError("no-memory", `${entry.name} cannot be created: ${error.message}`, {
+            cause: error,
+          });
+        }
+        throw error;
+      }
+    };
+    const result = this.#building.then(build, build);
+    this.#building = result.catch(() => {});
+    return await result;
+  }
+
+  #onEnd(entry: DomainEntry, incarnation: Incarnation, end: DomainEnd): Promise<void> | undefined {
+    if (incarnation.isDestroying) return undefined;
+    incarnation.end = end;
+    this.log.info(`domain ${entry.name} (${incarnation.domain.domid}) has ended: ${end.reason}`);
+    if (end.registerDump !== undefined) this.log.warning(`${entry.name}:\n${end.registerDump}`);
+    this.#changed(entry, "shutdown", end.reason);
+    return entry.exclusive(async () => {
+      try {
+        if (entry.incarnation === incarnation && !incarnation.isDestroying) {
+          await this.#act(entry, incarnation, end);
+        }
+      } finally {
+        incarnation.settled.resolve();
+      }
+    });
+  }
+
+  /** Does what the configuration says about a domain's end. The entry's lock is held. */
+  async #act(entry: DomainEntry, incarnation: Incarnation, end: DomainEnd): Promise<void> {
+    const action = endAction(end, entry.settings);
+    if (action === "soft-reset") {
+      this.log.error(`${entry.name}: a soft reset is not supported; the domain is destroyed`);
+    }
+    if (action === "preserve") {
+      this.log.info(`${entry.name} is kept as it ended; destroy ${entry.name} removes it`);
+      this.#forget("running", entry);
+      entry.console.end();
+      return;
+    }
+    if (action === "coredump-destroy" || action === "coredump-restart") {
+      this.log.error(`${entry.name}: no core dump: not supported`);
+    }
+    const restarts = action === "restart" || action === "rename-restart" || action === "coredump-restart";
+    const lived = performance.now() - incarnation.startedClock;
+    const { minimumLifeMs = MINIMUM_LIFE_MS } = this.options;
+    if (!restarts || this.#stopping !== undefined) return await this.#end(entry);
+    if (lived < minimumLifeMs) {
+      this.log.error(
+        `${entry.name} ended ${
+          Math.round(lived)
+        } ms after its start; it is not started again, to avoid a loop`,
+      );
+      return await this.#end(entry);
+    }
+    if (action === "rename-restart") this.#preserveUnderOtherName(entry, incarnation);
+    else await this.#dismantle(entry, incarnation);
+    this.log.info(`starting ${entry.name} again`);
+    try {
+      // The files are read again, as xl does.
+      const warnings: string[] = [];
+      await this.#start(entry, false, warnings);
+      for (const warning of warnings) this.log.warning(warning);
+    } catch (error) {
+      this.log.error(`${entry.name} cannot be started again: ${message(error)}`);
+      await this.#end(entry);
+    }
+  }
+
+  /** The domain that ended stays under another name and uuid; the entry is free for its successor. */
+  #preserveUnderOtherName(entry: DomainEntry, incarnation: Incarnation): void {
+    const base = entry.name + preservedSuffix(new Date());
+    let name = base;
+    for (let count = 1; this.#lookup(name) !== undefined; count++) name = `${base}-${count}`;
+    const kept = new DomainEntry(name, crypto.randomUUID(), entry.request, entry.settings, false);
+    kept.console.write(entry.console.history());
+    kept.console.end();
+    kept.incarnation = incarnation;
+    entry.incarnation = undefined;
+    this.#entries.set(kept.uuid, kept);
+    this.#forget("running", entry);
+    incarnation.domain.rename(name);
+    this.#changed(kept, "renamed");
+  }
+
+  /** Destroys an incarnation. The entry's lock is held. */
+  async #dismantle(entry: DomainEntry, incarnation: Incarnation): Promise<void> {
+    incarnation.isDestroying = true;
+    await incarnation.domain.destroy();
+    if (entry.incarnation === incarnation) entry.incarnation = undefined;
+    this.#forget("running", entry);
+    this.#emit(entry.name, incarnation.domain.domid, "destroyed", incarnation.end?.reason);
+    incarnation.settled.resolve();
+  }
+
+  /** The end of a domain's life: it is destroyed; unless it is managed, nothing is left of it. */
+  async #end(entry: DomainEntry): Promise<void> {
+    if (entry.incarnation !== undefined) await this.#dismantle(entry, entry.incarnation);
+    entry.console.end();
+    if (!entry.managed) this.#entries.delete(entry.uuid);
+  }
+
+  pause(id: string): void {
+    const entry = this.find(id);
+    const { domain } = entry.running;
+    if (domain.info().paused) return;
+    domain.pause();
+    this.#changed(entry, "paused");
+  }
+
+  unpause(id: string): void {
+    const entry = this.find(id);
+    const { domain } = entry.running;
+    if (!domain.info().paused) return;
+    domain.unpause();
+    this.#changed(entry, "unpaused");
+  }
+
+  /** Asks the guest to end (control/shutdown in XenStore). @throws XendError timeout when it was waited for in vain */
+  async shutdown(
+    id: string,
+    { reason = "poweroff", wait = false, timeoutMs }: {
+      reason?: "poweroff" | "reboot" | "halt" | "suspend" | "crash";
+      wait?: boolean;
+      timeoutMs?: number;
+    } = {},
+  ): Promise<void> {
+    const entry = this.find(id);
+    const incarnation = entry.running;
+    incarnation.domain.write("control/shutdown", reason);
+    this.log.info(`${entry.name} is asked for ${reason}`);
+    if (!wait) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const expired = new Promise<"expired">((resolve) => {
+      if (timeoutMs !== undefined) timer = setTimeout(() => resolve("expired"), timeoutMs);
+    });
+    const result = await Promise.race([incarnation.settled.promise, expired]);
+    clearTimeout(timer);
+    if (result === "expired") {
+      throw new XendError("timeout", `${entry.name} has not ended within ${timeoutMs} ms`);
+    }
+  }
+
+  /** Ends a domain at once. */
+  async destroy(id: string): Promise<void> {
+    const entry = this.find(id);
+    await entry.exclusive(async () => {
+      if (entry.incarnation === undefined) {
+        this.#refuseForgotten(entry);
+        throw new XendError("wrong-state", `${entry.name} is not running`);
+      }
+      await this.#end(entry);
+    });
+  }
+
+  /** Destroys a domain and starts it anew. */
+  async reset(id: string): Promise<void> {
+    this.#refuseWhenStopping();
+    const entry = this.find(id);
+    await entry.exclusive(async () => {
+      await this.#dismantle(entry, entry.existing);
+      try {
+        await this.#start(entry, false, []);
+      } catch (error) {
+        await this.#end(entry);
+        throw error;
+      }
+    });
+  }
+
+  /** Forgets a managed domain. */
+  async delete(id: string): Promise<void> {
+    const entry = this.find(id);
+    await entry.exclusive(() => {
+      if (entry.incarnation !== undefined) {
+        throw new XendError("wrong-state", `${entry.name} is running; shut it down or destroy it first`);
+      }
+      this.#refuseForgotten(entry);
+      this.#forget("domains", entry);
+      this.#entries.delete(entry.uuid);
+      this.#changed(entry, "deleted");
+      return Promise.resolve();
+    });
+  }
+
+  // ---- what is kept
+
+  #record(entry: DomainEntry): DomainRecordFile {
+    const { name, uuid, incarnation, settings, request } = entry;
+    return {
+      version: 1,
+      name,
+      uuid,
+      request,
+      domid: incarnation?.domain.domid,
+      startedAt: incarnation?.startedAt,
+      startWithXend: settings.startWithXend || undefined,
+    };
+  }
+
+  /** @throws XendError internal: it could not be written */
+  #keep(kind: RecordKind, entry: DomainEntry): void {
+    const { state } = this.options;
+    try {
+      state.save(kind, this.#record(entry));
+    } catch (error) {
+      const words = `the record of ${entry.name} cannot be written below ${state.directory}: ${
+        message(error)
+      }`;
+      this.log.error(words);
+      throw new XendError("internal", words, { cause: error });
+    }
+  }
+
+  #forget(kind: RecordKind, entry: DomainEntry): void {
+    try {
+      this.options.state.remove(kind, entry.uuid);
+    } catch (error) {
+      this.log.error(`the record of ${entry.name} cannot be removed: ${message(error)}`);
+    }
+  }
+
+  #changed(entry: DomainEntry, change: DomainChange, reason?: ShutdownReason): void {
+    this.#emit(entry.name, entry.domid, change, reason);
+  }
+
+  #emit(name: string, domid: number | undefined, change: DomainChange, reason?: ShutdownReason): void {
+    this.log.debug(`domain ${name}${domid === undefined ? "" : ` (${domid})`}: ${change}`);
+    this.events.emit({ type: "domain", at: Date.now(), domid, name, change, reason });
+  }
+
+  /**
+   * Reads what an earlier xend left, says what was lost and begins to start what is to be started. To be called once, before anything else.
+   * @returns what the user should know, a line each (it is in the log too); `started` resolves when all are started
+   */
+  recover(): { said: string[]; started: Promise<void> } {
+    const { state } = this.options;
+    const said: string[] = [];
+    const say = (line: string) => {
+      said.push(line);
+      this.log.warning(line);
+    };
+    const managed = state.load("domains"), running = state.load("running");
+    for (const { path, movedTo, reason } of [...managed.setAside, ...running.setAside]) {
+      say(`${path} is not a domain's record and was set aside as ${movedTo}: ${reason}`);
+    }
+    const toStart: DomainEntry[] = [];
+    for (const record of managed.records) {
+      const entry = this.#entryOf(record, true, say);
+      if (entry === undefined) continue;
+      this.#entries.set(entry.uuid, entry);
+      if (entry.settings.startWithXend) toStart.push(entry);
+    }
+    for (const record of running.records) {
+      const since = record.startedAt === undefined
+        ? ""
+        : `, started ${new Date(record.startedAt).toISOString()}`;
+      const again = record.startWithXend === true;
+      say(
+        `domain ${record.name} (domid ${record.domid}${since}) was lost when xend was killed` +
+          (again ? "; it is started again" : ""),
+      );
+      state.remove("running", record.uuid);
+      if (!again || this.#entries.has(record.uuid)) continue;
+      const entry = this.#entryOf(record, false, say);
+      if (entry === undefined) continue;
+      this.#entries.set(entry.uuid, entry);
+      toStart.push(entry);
+    }
+    const started = Promise.all(toStart.map((entry) =>
+      entry.exclusive(async () => {
+        const warnings: string[] = [];
+        try {
+          await this.#start(entry, false, warnings);
+          for (const warning of warnings) this.log.warning(warning);
+        } catch (error) {
+          this.log.error(`${entry.name} cannot be started: ${message(error)}`);
+          if (!entry.managed) this.#entries.delete(entry.uuid);
+        }
+      })
+    ));
+    return { said, started: started.then(() => {}) };
+  }
+
+  #entryOf(record: DomainRecordFile, managed: boolean, say: (line: string) => void): DomainEntry | undefined {
+    try {
+      const settings = this.options.source.read(record.request);
+      return new DomainEntry(record.name, record.uuid, record.request, settings, managed);
+    } catch (error) {
+      say(`the configuration of ${record.name} cannot be read any more: ${message(error)}`);
+      return undefined;
+    }
+  }
+
+  /**
+   * Ends all domains (those that can are asked to power off first) and the host.
+   * @returns the names of the domains that were destroyed without having ended by themselves
+   */
+  stop(graceMs = STOP_GRACE_MS): Promise<string[]> {
+    return this.#stopping ??= this.#stop(graceMs);
+  }
+
+  async #stop(graceMs: number): Promise<string[]> {
+    const entries = [...this.#entries.values()].filter(({ incarnation }) => incarnation !== undefined);
+    const asked = graceMs > 0
+      ? entries.filter(({ incarnation }) =>
+        incarnation?.end === undefined && incarnation?.domain.read("control/feature-poweroff") === "1"
+      )
+      : [];
+    await Promise.allSettled(
+      asked.map(({ uuid }) => this.shutdown(uuid, { wait: true, timeoutMs: graceMs })),
+    );
+    const destroyed: string[] = [];
+    await Promise.all(entries.map((entry) =>
+      entry.exclusive(async () => {
+        if (entry.incarnation === undefined) return;
+        if (entry.incarnation.end === undefined) destroyed.push(entry.name);
+        await this.#end(entry);
+      })
+    ));
+    await this.#building;
+    this.log.info("xend stops");
+    this.events.end();
+    await this.options.host.stop();
+    return destroyed;
+  }
+}
+
+function isDom0(id: string): boolean {
+  return id === "0" || id === "Domain-0";
+}
