@@ -78,10 +78,12 @@ export function createDomainTree(store: Store, domain: DomainDescription): void 
     const writer = new Writer(view);
     writeHome(writer, domain);
     writeVm(writer, domain);
+    const devices = domain.devices ?? [];
+    const write = (device: DeviceDescription) => writeDevice(writer, domain, device);
+    devices.filter(({ kind }) => kind === "vbd").forEach(write);
     writeConsole(writer, domain);
-    for (const device of domain.devices ?? []) writeDevice(writer, domain, device);
+    devices.filter(({ kind }) => kind !== "vbd").forEach(write);
     const keep = `/libxl/${domain.domid}`;
-    writer.directory(`${keep}/device`);
     writer.all(keep, { type: domain.type ?? "pv", "dm-version": "qemu_xen" }, OWN);
   });
 }

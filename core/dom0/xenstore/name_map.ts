@@ -19,21 +19,23 @@ export class NameMap<T> {
   }
 
   get(name: string): T | undefined {
-    return this.root && find(this.root, name)?.value;
+    return this.root && find(this.root, name, hashOf(name))?.value;
   }
 
   set(name: string, value: T): NameMap<T> {
-    const old = this.root && find(this.root, name);
-    const leaf = { name, hash: hashOf(name), order: old?.order ?? this.nextOrder, value };
+    const hash = hashOf(name);
+    const old = this.root && find(this.root, name, hash);
+    const leaf = { name, hash, order: old?.order ?? this.nextOrder, value };
     const root = insert(this.root, leaf, 0);
     if (old) return new NameMap(root, this.size, this.nameBytes, this.nextOrder);
     return new NameMap(root, this.size + 1, this.nameBytes + name.length + 1, this.nextOrder + 1);
   }
 
   delete(name: string): NameMap<T> {
-    if (!this.root || !find(this.root, name)) return this;
+    const hash = hashOf(name);
+    if (!this.root || !find(this.root, name, hash)) return this;
     if (this.size === 1) return NameMap.empty();
-    const root = remove(this.root, name, hashOf(name), 0);
+    const root = remove(this.root, name, hash, 0);
     return new NameMap(root, this.size - 1, this.nameBytes - name.length - 1, this.nextOrder);
   }
 
@@ -92,8 +94,7 @@ function indexOf(bits: number, bit: number): number {
   return Math.imul((below + (below >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
-function find<T>(root: Branch<T>, name: string): Leaf<T> | undefined {
-  const hash = hashOf(name);
+function find<T>(root: Branch<T>, name: string, hash: number): Leaf<T> | undefined {
   let branch = root;
   for (let level = 0; level <= LAST_LEVEL; level += LEVEL_BITS) {
     const bit = bitOf(hash, level);

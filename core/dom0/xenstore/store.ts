@@ -17,6 +17,8 @@ export class Store {
   readonly watches = new WatchRegistry();
   #root: Node = makeNode(EMPTY_VALUE, ownedBy(0));
   readonly #owned = new Map<number, number>();
+  /** Permissions of others' nodes that name a domain. */
+  readonly #named = new Map<number, number>();
   readonly #special = new Map<string, Permissions>([
     ["@introduceDomain", ownedBy(0)],
     ["@releaseDomain", ownedBy(0)],
@@ -63,11 +65,11 @@ export class Store {
 
   /** Removes every node a dead domain owned, with what is below, and what was set for it. */
   forgetDomain(domid: number): void {
-    this.update((view) => view.forgetDomain(domid));
+    const isNamed = this.owned(domid) > 0 || (this.#named.get(domid) ?? 0) > 0;
+    if (isNamed) this.update((view) => view.forgetDomain(domid));
     for (const [path, [owner, ...others]] of this.#special) {
       this.#special.set(path, [owner, ...others.filter((entry) => entry.domid !== domid)]);
     }
-    this.#owned.delete(domid);
     this.quotas.forget(domid);
   }
 
@@ -95,12 +97,17 @@ export class Store {
   #apply(view: StoreView, changes: readonly Change[]): void {
     const before = this.#root;
     this.#root = view.root;
-    for (const [domid, delta] of view.ownedDelta) {
-      const owned = this.owned(domid) + delta;
-      if (owned === 0) this.#owned.delete(domid);
-      else this.#owned.set(domid, owned);
-    }
+    add(this.#owned, view.ownedDelta);
+    add(this.#named, view.namedDelta);
     for (const change of changes) this.watches.fire(change, before, view.root);
+  }
+}
+
+function add(totals: Map<number, number>, deltas: ReadonlyMap<number, number>): void {
+  for (const [domid, delta] of deltas) {
+    const total = (totals.get(domid) ?? 0) + delta;
+    if (total === 0) totals.delete(domid);
+    else totals.set(domid, total);
   }
 }
 

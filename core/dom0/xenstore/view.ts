@@ -33,8 +33,9 @@ export class StoreView {
   readonly removed = new Map<string, Node>();
   /** Nodes in which new ones were made: what counts is that they are still there with these permissions. */
   readonly parents = new Map<string, Permissions>();
-  /** Nodes gained or lost by owner. */
+  /** Nodes gained or lost by owner, and by domains that other nodes' permissions name. */
   readonly ownedDelta = new Map<number, number>();
+  readonly namedDelta = new Map<number, number>();
 
   readonly #base: Node;
 
@@ -100,7 +101,7 @@ export class StoreView {
     }
     if (!mayWrite(node.permissions, this.who)) throw new XenStoreError("EACCES");
     if (path === "/") throw new XenStoreError("EINVAL");
-    walk(node, path, (each) => this.#count(each.permissions[0].domid, -1));
+    walk(node, path, (each) => this.#count(each.permissions, -1));
     const before = lookup(this.#base, path);
     if (before && !this.removed.has(path)) this.removed.set(path, before);
     this.root = replace(this.root, path, undefined);
@@ -113,24 +114,24 @@ export class StoreView {
     const node = this.#note(path);
     if (!node) throw this.#missing(path, mayWrite);
     if (!isOwner(node.permissions, this.who)) throw new XenStoreError("EACCES");
-    const [from, to] = [node.permissions[0].domid, permissions[0].domid];
-    if (from !== to) {
-      if (!isPrivileged(this.who)) throw new XenStoreError("EPERM");
-      this.#count(from, -1);
-      this.#count(to, 1);
+    if (permissions[0].domid !== node.permissions[0].domid && !isPrivileged(this.who)) {
+      throw new XenStoreError("EPERM");
     }
+    this.#count(node.permissions, -1);
+    this.#count(permissions, 1);
     this.#put(path, makeNode(node.value, permissions, node.children));
     this.changes.push({ path, kind: "set" });
   }
 
   /** WRITE and SET_PERMS in one, with one event; for Domain-0. */
   set(path: string, value: Uint8Array, permissions: Permissions): void {
-    this.write(path, value);
-    const node = lookup(this.root, path);
-    if (!node) throw new Error(`${path} was just written`);
-    this.#count(node.permissions[0].domid, -1);
-    this.#count(permissions[0].domid, 1);
-    this.root = replace(this.root, path, makeNode(value, permissions, node.children));
+    const node = this.#note(path);
+    const parent = parentPath(path);
+    if (!lookup(this.root, parent)) this.#createParent(parent);
+    if (node) this.#count(node.permissions, -1);
+    this.#count(permissions, 1);
+    this.root = replace(this.root, path, makeNode(value, permissions, node?.children));
+    this.changes.push({ path, kind: "set" });
   }
 
   /** Removes every node that a dead domain owned, with what is below, and its entries in the permissions of all others. */
@@ -148,7 +149,11 @@ export class StoreView {
         if (kept !== value) children = children.set(name, kept);
       }
       const permissions = withoutDomain(node.permissions, domid);
-      if (permissions !== node.permissions) return makeNode(node.value, permissions, children);
+      if (permissions !== node.permissions) {
+        this.#count(node.permissions, -1);
+        this.#count(permissions, 1);
+        return makeNode(node.value, permissions, children);
+      }
       return children === node.children ? node : { ...node, children };
     };
     this.root = visit(this.root, "/");
@@ -166,7 +171,7 @@ export class StoreView {
     const permissions: Permissions = isPrivileged(this.who)
       ? above.permissions
       : [{ domid, access: above.permissions[0].access }, ...above.permissions.slice(1)];
-    this.#count(permissions[0].domid, 1);
+    this.#count(permissions, 1);
     this.quotas.check(domid, "nodes", this.owned(domid) + (this.ownedDelta.get(domid) ?? 0));
     this.#put(path, makeNode(value, permissions));
     const grown = lookup(this.root, parent);
@@ -213,7 +218,8 @@ export class StoreView {
     return lookup(this.root, path);
   }
 
-  #count(domid: number, by: number): void {
-    this.ownedDelta.set(domid, (this.ownedDelta.get(domid) ?? 0) + by);
+  #count([owner, ...others]: Permissions, by: number): void {
+    this.ownedDelta.set(owner.domid, (this.ownedDelta.get(owner.domid) ?? 0) + by);
+    for (const { domid } of others) this.namedDelta.set(domid, (this.namedDelta.get(domid) ?? 0) + by);
   }
 }
