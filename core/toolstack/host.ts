@@ -48,6 +48,20 @@ export interface XenHost {
   stop(): Promise<void>;
 }
 
+/** What a hypervisor can do to a domain beside running it; what is missing is answered with "not-supported". */
+export interface DomainControl {
+  readonly schedule?: {
+    get(): { readonly weight: number; readonly cap: number };
+    set(parameters: { readonly weight?: number; readonly cap?: number }): void;
+  };
+  affinity?(vcpu: number): { readonly hard: readonly number[]; readonly soft: readonly number[] };
+  setAffinity?(vcpu: number, hard?: readonly number[], soft?: readonly number[]): void;
+  setMaxPages?(pages: number): void;
+  trigger?(name: string, vcpu: number): void;
+  /** Writes an ELF core of the domain as it is now. */
+  coreDump?(write: (chunk: Uint8Array) => void): void | Promise<void>;
+}
+
 /** What a domain's owner may do beside running it: what xend needs. */
 export interface ControlledDomain extends RunningDomain {
   readonly uuid: string;
@@ -58,6 +72,7 @@ export interface ControlledDomain extends RunningDomain {
   write(path: string, value: string): void;
   /** XenStore has the new name from then on. */
   rename(name: string): void;
+  readonly control: DomainControl;
 }
 
 /** What a host says of itself. */

@@ -1,14 +1,19 @@
 /** The real host behind `XenHost`: hypervisor, builder and Domain-0's console and XenStore, wired together. */
 import { buildPv } from "../builder/mod.ts";
-import { ConsoleRing, domainPath, XenStoreService } from "../dom0/mod.ts";
+import { ConsoleRing, domainPath, toText, XenStoreService } from "../dom0/mod.ts";
 import { Host, type HostParts } from "../hypervisor/host.ts";
 import type { DomainInfo, HostDomain } from "../hypervisor/host_domain.ts";
 import { xenParts } from "../hypervisor/parts.ts";
-import type { ControlledDomain, ControlledHost, DomainEnd, DomainSpec } from "./host.ts";
+import type { ControlledDomain, ControlledHost, DomainControl, DomainEnd, DomainSpec } from "./host.ts";
 import { FileInterpreterStore } from "./interpreter_store.ts";
 
 /** libxl lets a domain have so much more than maxmem says (LIBXL_MAXMEM_CONSTANT, 1024 KiB); guests see it in maximum_reservation. */
 const MAXMEM_SLACK_MIB = 1;
+
+/** XenStore's values are bytes, which its service gives and takes as characters below 256. */
+function utf8(text: string): string {
+  return toText(new TextEncoder().encode(text));
+}
 
 class XenDomain implements ControlledDomain {
   readonly ended: Promise<DomainEnd>;
@@ -27,14 +32,18 @@ class XenDomain implements ControlledDomain {
     const guest = store.introduce(
       {
         domid,
-        name: spec.name,
+        name: utf8(spec.name),
         uuid,
         memoryKiB: spec.memoryMiB * 1024,
         maxMemoryKiB: spec.maxMemoryMiB * 1024,
         vcpus: spec.vcpus,
         store: { port: storePort, frame: domain.start.storeMfn },
         console: { port: consolePort, frame: domain.start.consoleMfn },
-        image: { kernel: spec.kernelName, ramdisk: spec.ramdiskName, commandLine: spec.cmdline },
+        image: {
+          kernel: utf8(spec.kernelName),
+          ramdisk: spec.ramdiskName && utf8(spec.ramdiskName),
+          commandLine: utf8(spec.cmdline),
+        },
         startTime: Date.now() / 1000,
       },
       domain.storeRing,
@@ -80,7 +89,11 @@ class XenDomain implements ControlledDomain {
   }
 
   rename(name: string): void {
-    this.store.rename(this.domid, name);
+    this.store.rename(this.domid, utf8(name));
+  }
+
+  get control(): DomainControl {
+    return {};
   }
 
   consoleInput(bytes: Uint8Array): void {

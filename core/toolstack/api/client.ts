@@ -8,6 +8,7 @@ import type {
   DomainSummary,
   ErrorCode,
   NodeInfo,
+  SchedulerParameters,
   XendEvent,
   XendStatus,
 } from "./types.ts";
@@ -130,6 +131,50 @@ export class XendClient implements Disposable {
     return this.operate(id, "delete");
   }
 
+  rename(id: string | number, name: string): Promise<void> {
+    return this.operate(id, "rename", { name });
+  }
+
+  sysrq(id: string | number, key: string): Promise<void> {
+    return this.operate(id, "sysrq", { key });
+  }
+
+  trigger(id: string | number, name: string, vcpu = 0): Promise<void> {
+    return this.operate(id, "trigger", { name, vcpu });
+  }
+
+  setMemory(id: string | number, targetKiB: number): Promise<void> {
+    return this.operate(id, "memory", { targetKiB });
+  }
+
+  setMaxMemory(id: string | number, maxKiB: number): Promise<void> {
+    return this.operate(id, "max-memory", { maxKiB });
+  }
+
+  setVcpus(id: string | number, count: number): Promise<void> {
+    return this.operate(id, "vcpus", { count });
+  }
+
+  pin(
+    id: string | number,
+    vcpu: number | "all",
+    affinity: { hard?: readonly number[]; soft?: readonly number[] },
+  ): Promise<void> {
+    return this.operate(id, "pin", { vcpu, ...affinity });
+  }
+
+  setScheduler(id: string | number, parameters: Partial<SchedulerParameters>): Promise<void> {
+    return this.operate(id, "scheduler", parameters);
+  }
+
+  /** @param options.file an absolute path; by default one below xend's state. @returns the file */
+  dumpCore(
+    id: string | number,
+    options: { file?: string; live?: boolean; crash?: boolean } = {},
+  ): Promise<{ file: string }> {
+    return this.operate(id, "dump-core", options);
+  }
+
   /** Any operation of POST /domains/X/OP. */
   operate<T = void>(id: string | number, operation: string, body: unknown = {}): Promise<T> {
     return this.post(`/domains/${encodeURIComponent(id)}/${operation}`, body);
@@ -197,14 +242,58 @@ export class XendClient implements Disposable {
   /** Events as they come, of all types or of these. Leaving the loop ends it. */
   async *events(types: readonly XendEvent["type"][] = []): AsyncGenerator<XendEvent> {
     const query = types.length === 0 ? "" : `?types=${types.join(",")}`;
-    const response = await this.#request("GET", `/events${query}`);
-    if (response.body === null) return;
-    let rest = "";
-    for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) if (line !== "") yield JSON.parse(line);
-    }
+    yield* lines(await this.stream("GET", `/events${query}`));
+  }
+
+  /** xendomains: starts what is to run whenever the host does, or shuts all domains down and waits. */
+  xendomains(
+    action: "start" | "stop",
+  ): Promise<{ done: string[]; failed: { name: string; message: string }[] }> {
+    return this.post(`/xendomains/${action}`, {});
+  }
+
+  // ---- XenStore, with Domain-0's rights
+
+  async xenstoreRead(path: string): Promise<string> {
+    return (await this.get<{ value: string }>(`/xenstore/read?path=${encodeURIComponent(path)}`)).value;
+  }
+
+  async xenstoreList(path: string): Promise<string[]> {
+    return (await this.get<{ names: string[] }>(`/xenstore/list?path=${encodeURIComponent(path)}`)).names;
+  }
+
+  async xenstoreExists(path: string): Promise<boolean> {
+    return (await this.get<{ exists: boolean }>(`/xenstore/exists?path=${encodeURIComponent(path)}`)).exists;
+  }
+
+  /** `["n0", "r7"]` */
+  async xenstorePermissions(path: string): Promise<string[]> {
+    const reply = await this.get<{ permissions: string[] }>(
+      `/xenstore/permissions?path=${encodeURIComponent(path)}`,
+    );
+    return reply.permissions;
+  }
+
+  xenstoreWrite(path: string, value: string): Promise<void> {
+    return this.post("/xenstore/write", { path, value });
+  }
+
+  xenstoreMkdir(path: string): Promise<void> {
+    return this.post("/xenstore/mkdir", { path });
+  }
+
+  xenstoreRemove(path: string): Promise<void> {
+    return this.post("/xenstore/rm", { path });
+  }
+
+  xenstoreChmod(path: string, permissions: readonly string[]): Promise<void> {
+    return this.post("/xenstore/chmod", { path, permissions });
+  }
+
+  /** Changes at or below the paths, and each path once at the start. */
+  async *xenstoreWatch(paths: readonly string[]): AsyncGenerator<XendEvent> {
+    const query = paths.map((path) => `path=${encodeURIComponent(path)}`).join("&");
+    yield* lines(await this.stream("GET", `/xenstore/watch?${query}`));
   }
 
   // ---- requests of any kind
@@ -256,6 +345,17 @@ export class XendClient implements Disposable {
 
   [Symbol.dispose](): void {
     this.#http.close();
+  }
+}
+
+/** Newline-delimited JSON. */
+async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<XendEvent> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of stream) {
+    const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = parts.pop() ?? "";
+    for (const line of parts) if (line !== "") yield JSON.parse(line);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Faults as replies: the status and the body of an error. */
 import { z } from "zod";
+import { XenStoreError, type XenStoreErrorName } from "../../dom0/mod.ts";
 import { XendError } from "../xend/errors.ts";
 import type { ApiError, ErrorCode } from "./types.ts";
 
@@ -19,6 +20,16 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   "internal": 500,
 };
 
+const XENSTORE_CODES: Readonly<Partial<Record<XenStoreErrorName, ErrorCode>>> = {
+  ENOENT: "no-such-path",
+  EACCES: "unauthorized",
+  EPERM: "unauthorized",
+  EAGAIN: "busy",
+  EBUSY: "busy",
+  EIO: "internal",
+  ENOMEM: "internal",
+};
+
 export interface ErrorReply {
   readonly status: number;
   readonly body: ApiError;
@@ -28,6 +39,10 @@ export interface ErrorReply {
 export function errorReply(error: unknown, onInternal: (error: unknown) => void): ErrorReply {
   if (error instanceof XendError) {
     return { status: STATUS[error.code], body: { code: error.code, message: error.message } };
+  }
+  if (error instanceof XenStoreError) {
+    const code = XENSTORE_CODES[error.code] ?? "bad-request";
+    return { status: STATUS[code], body: { code, message: `XenStore: ${error.message}` } };
   }
   if (error instanceof z.ZodError) {
     return { status: 400, body: { code: "bad-request", message: z.prettifyError(error) } };

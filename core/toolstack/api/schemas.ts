@@ -159,6 +159,9 @@ export const xendEventSchema = z.discriminatedUnion("type", [
 
 const timeoutMs = z.int().min(0).max(24 * 3600 * 1000).optional();
 const nothing = z.strictObject({});
+const kib = z.int().min(1).max(2 ** 42);
+const vcpu = z.int().min(0).max(4095);
+const pcpus = z.array(z.int().min(0).max(4095)).max(4096);
 
 /** The bodies of POST /domains/X/OP. */
 export const operationBodies = {
@@ -174,6 +177,42 @@ export const operationBodies = {
   destroy: nothing,
   reset: nothing,
   delete: nothing,
+  rename: z.strictObject({ name: z.string().min(1).max(255) }),
+  sysrq: z.strictObject({ key: z.string().regex(/^[!-~]$/, "expected one printable ASCII character") }),
+  trigger: z.strictObject({
+    name: z.enum(["nmi", "reset", "init", "power", "sleep", "s3resume"]),
+    vcpu: z.int().min(0).max(4095).default(0),
+  }),
+  memory: z.strictObject({ targetKiB: kib }),
+  "max-memory": z.strictObject({ maxKiB: kib }),
+  vcpus: z.strictObject({ count: z.int().min(1).max(4096) }),
+  pin: z.strictObject({
+    vcpu: z.union([z.literal("all"), vcpu]),
+    hard: pcpus.optional(),
+    soft: pcpus.optional(),
+  }),
+  scheduler: z.strictObject({
+    weight: z.int().min(1).max(65535).optional(),
+    cap: z.int().min(0).max(100 * 4096).optional(),
+  }),
+  "dump-core": z.strictObject({
+    file: z.string().min(1).max(MAX_PATH).optional(),
+    live: z.boolean().default(false),
+    crash: z.boolean().default(false),
+  }),
+} as const;
+
+const xenstorePath = z.string().min(1).max(3072).regex(/^[@/\w.:+-]+$/, "expected a path of XenStore");
+export const xenstoreQuery = z.object({ path: xenstorePath });
+export const xenstoreBodies = {
+  write: z.strictObject({ path: xenstorePath, value: z.string().max(4096) }),
+  mkdir: z.strictObject({ path: xenstorePath }),
+  rm: z.strictObject({ path: xenstorePath }),
+  chmod: z.strictObject({
+    path: xenstorePath,
+    permissions: z.array(z.string().regex(/^[nrwb]\d{1,5}$/, "expected a permission such as n0 or r7")).min(1)
+      .max(64),
+  }),
 } as const;
 
 export const stopBody = z.strictObject({ graceMs: z.int().min(0).max(3600_000).optional() });

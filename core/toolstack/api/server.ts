@@ -1,9 +1,18 @@
 /** xend's HTTP API: routes, what they take and what they call. How it is reached is `listener.ts`'s matter. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
+import {
+  pin,
+  setMaxMemory,
+  setMemoryTarget,
+  setSchedule,
+  setVcpus,
+  sysrq,
+  trigger,
+} from "../xend/controls.ts";
 import { XendError } from "../xend/errors.ts";
 import type { EventType } from "../xend/event_hub.ts";
-import type { Feed } from "../xend/feed.ts";
 import type { Xend } from "../xend/xend.ts";
+import type { XenStoreService } from "../../dom0/mod.ts";
 import { errorResponse } from "./errors.ts";
 import {
   apiErrorSchema,
@@ -17,61 +26,20 @@ import {
   xendEventSchema,
   xendStatusSchema,
 } from "./schemas.ts";
+import { empty, NO_CONTENT, readBody, readJson, streamOf } from "./http.ts";
 import type { XendStatus } from "./types.ts";
+import { xenstoreRoutes } from "./xenstore_routes.ts";
 
 /** What the API needs of the process around xend. */
 export interface ApiHost {
   readonly xend: Xend;
+  readonly xenstore?: XenStoreService;
   status(): XendStatus;
   /** Ends the process once the domains are ended. @returns the domains that did not end by themselves */
   stop(graceMs?: number): Promise<string[]>;
 }
 
-const MAX_BODY = 4 * 1024 * 1024;
-const NO_CONTENT = 204;
 const EVENT_TYPES = ["domain", "device", "watch", "log", "lost"] as const satisfies readonly EventType[];
-
-/** Reads a body of a bounded size. @throws XendError bad-request */
-export async function readBody(request: Request): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of request.body ?? []) {
-    length += piece.length;
-    if (length > MAX_BODY) throw new XendError("bad-request", `a request has at most ${MAX_BODY} bytes`);
-    pieces.push(piece);
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
-}
-
-async function readJson<T extends z.ZodType>(request: Request, schema: T): Promise<z.infer<T>> {
-  const text = new TextDecoder().decode(await readBody(request));
-  let value: unknown;
-  try {
-    value = text === "" ? {} : JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new XendError("bad-request", `the body is not JSON: ${error.message}`);
-  }
-  return schema.parse(value);
-}
-
-/** A feed as a reply's body: read as fast as the client reads, closed when the client goes. */
-function streamOf<T>(feed: Feed<T>, encode: (item: T) => Uint8Array): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await feed.next();
-      if (done) controller.close();
-      else controller.enqueue(encode(value));
-    },
-    cancel: () => feed.close(),
-  }, { highWaterMark: 0 });
-}
 
 const isSet = (value: string | undefined) => value !== undefined && value !== "0" && value !== "false";
 
@@ -92,6 +60,15 @@ const operations: {
   destroy: (xend, id) => xend.destroy(id),
   reset: (xend, id) => xend.reset(id),
   delete: (xend, id) => xend.delete(id),
+  rename: (xend, id, { name }) => xend.rename(id, name),
+  sysrq: (xend, id, { key }) => sysrq(xend.find(id), key),
+  trigger: (xend, id, { name, vcpu }) => trigger(xend.find(id), name, vcpu),
+  memory: (xend, id, { targetKiB }) => setMemoryTarget(xend.find(id), targetKiB),
+  "max-memory": (xend, id, { maxKiB }) => setMaxMemory(xend.find(id), maxKiB),
+  vcpus: (xend, id, { count }) => setVcpus(xend.find(id), count),
+  pin: (xend, id, { vcpu, hard, soft }) => pin(xend.find(id), vcpu, hard, soft, xend.pcpus),
+  scheduler: (xend, id, parameters) => setSchedule(xend.find(id), parameters),
+  "dump-core": async (xend, id, body) => ({ file: await xend.dumpCore(id, body) }),
 };
 
 async function operate<Name extends Operation>(
@@ -106,7 +83,7 @@ async function operate<Name extends Operation>(
 
 const isOperation = (name: string): name is Operation => Object.hasOwn(operations, name);
 
-export function apiApp({ xend, status, stop }: ApiHost): OpenAPIHono {
+export function apiApp({ xend, xenstore, status, stop }: ApiHost): OpenAPIHono {
   const app = new OpenAPIHono();
   const base = "/api/v1";
   app.onError((error) =>
@@ -115,9 +92,8 @@ export function apiApp({ xend, status, stop }: ApiHost): OpenAPIHono {
   app.notFound((c) =>
     c.json({ code: "bad-request", message: `there is no ${c.req.method} ${c.req.path} in the API` }, 404)
   );
-  const empty = () => new Response(null, { status: NO_CONTENT });
-
   describe(app, base);
+  if (xenstore !== undefined) xenstoreRoutes(app, `${base}/xenstore`, xenstore);
   app.get(
     `${base}/openapi.json`,
     (c) =>
@@ -152,6 +128,11 @@ export function apiApp({ xend, status, stop }: ApiHost): OpenAPIHono {
     return result === undefined ? empty() : Response.json(result);
   });
 
+  app.post(`${base}/xendomains/start`, async (c) => c.json(await xend.xendomainsStart()));
+  app.post(`${base}/xendomains/stop`, async (c) => {
+    const { graceMs } = await readJson(c.req.raw, stopBody);
+    return c.json(await xend.xendomainsStop(graceMs));
+  });
   app.get(`${base}/node`, (c) => c.json(xend.node()));
   app.get(`${base}/node/log`, (c) => c.text(xend.log.lines().map((line) => `${line}\n`).join("")));
   app.get(`${base}/node/dmesg`, (c) => c.text(xend.dmesg()));

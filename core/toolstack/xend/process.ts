@@ -1,5 +1,6 @@
 /** xend as a process: lock, logs, host, sockets, signals. */
 import { join } from "node:path";
+import { startXenStoreSocket } from "../../dom0/mod.ts";
 import { EXIT_LOCKED } from "../api/launch.ts";
 import { type Listener, listenOnSocket } from "../api/listener.ts";
 import type { XendStatus } from "../api/types.ts";
@@ -91,7 +92,11 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
   });
   const listeners: Listener[] = [];
   try {
-    listeners.push(await listenOnSocket({ xend: running, status, stop }, apiSocket(paths)));
+    const xenstore = await startXenStoreSocket(host.xenstore, xenstoreSocket(paths));
+    listeners.push({ close: () => Promise.resolve(xenstore.close()) });
+    listeners.push(
+      await listenOnSocket({ xend: running, xenstore: host.xenstore, status, stop }, apiSocket(paths)),
+    );
     say(`xend runs with pid ${Deno.pid}; its socket is ${apiSocket(paths)}`);
     await stopped;
     return EXIT.ok;

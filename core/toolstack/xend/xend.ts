@@ -1,4 +1,5 @@
 /** xend: the domains of a host by name, their life cycle and what is kept of them. It knows nothing of processes, sockets or HTTP. */
+import { isAbsolute, join } from "node:path";
 import { ImageError } from "../../builder/mod.ts";
 import type {
   CreateReply,
@@ -13,11 +14,14 @@ import type { ControlledDomain, ControlledHost, DomainEnd } from "../host.ts";
 import { endAction, preservedSuffix } from "./domain_end.ts";
 import { DomainEntry, type Incarnation } from "./domain_entry.ts";
 import type { DomainSource } from "./domain_source.ts";
+import { coreDumpPath, dumpCore } from "./controls.ts";
 import { XendError } from "./errors.ts";
 import { EventHub } from "./event_hub.ts";
 import { XendLog } from "./log.ts";
+import { attempt, autostartRequests, type XendomainsResult } from "./xendomains.ts";
 import { detail, dom0Detail, dom0Summary, nodeInfo, summary } from "./records.ts";
-import type { DomainRecordFile, RecordKind, StateStore } from "./state_store.ts";
+import { RecordKeeper } from "./record_keeper.ts";
+import type { DomainRecordFile, StateStore } from "./state_store.ts";
 
 export interface XendOptions {
   readonly host: ControlledHost;
@@ -42,6 +46,7 @@ export class Xend {
   readonly events = new EventHub();
   readonly log: XendLog;
   readonly startedAt = Date.now();
+  readonly #records: RecordKeeper;
   readonly #entries = new Map<string, DomainEntry>();
   /** One domain is built at a time: building takes this thread, and images tens of megabytes. */
   #building: Promise<unknown> = Promise.resolve();
@@ -49,6 +54,7 @@ export class Xend {
 
   constructor(private readonly options: XendOptions) {
     this.log = options.log ?? new XendLog();
+    this.#records = new RecordKeeper(options.state, this.log);
   }
 
   // ---- what there is
@@ -76,6 +82,10 @@ export class Xend {
       return dom0Detail(dom0, dom0.vcpus);
     }
     return detail(this.find(id), this.options.host);
+  }
+
+  get pcpus(): number {
+    return this.options.host.figures().pcpus;
   }
 
   node(): NodeInfo {
@@ -122,7 +132,7 @@ export class Xend {
     const warnings = [...settings.warnings];
     try {
       if (request.defineOnly) {
-        this.#keep("domains", entry);
+        this.#records.keep("domains", entry);
         this.#changed(entry, "defined");
       } else {
         await entry.exclusive(() => this.#start(entry, request.paused, warnings));
@@ -192,7 +202,7 @@ export class Xend {
       domain.ended.then((end) => this.#onEnd(entry, incarnation, end))
         .catch((error) => this.log.error(`${entry.name}: after its end: ${message(error)}`));
       try {
-        this.#keep("running", entry);
+        this.#records.keep("running", entry);
       } catch (error) {
         warnings.push(`${message(error)}; xend forgets ${entry.name} if it is killed`);
       }
@@ -267,12 +277,12 @@ export class Xend {
     }
     if (action === "preserve") {
       this.log.info(`${entry.name} is kept as it ended; destroy ${entry.name} removes it`);
-      this.#forget("running", entry);
+      this.#records.forget("running", entry);
       entry.console.end();
       return;
     }
     if (action === "coredump-destroy" || action === "coredump-restart") {
-      this.log.error(`${entry.name}: no core dump: not supported`);
+      await this.#dumpAfterEnd(entry);
     }
     const restarts = action === "restart" || action === "rename-restart" || action === "coredump-restart";
     const lived = performance.now() - incarnation.startedClock;
@@ -300,6 +310,41 @@ export class Xend {
     }
   }
 
+  /** A dump that fails is told of and changes nothing else. */
+  async #dumpAfterEnd(entry: DomainEntry): Promise<void> {
+    const path = coreDumpPath(this.#dumpDirectory, entry);
+    try {
+      Deno.mkdirSync(this.#dumpDirectory, { recursive: true, mode: 0o700 });
+      await dumpCore(entry, path, true);
+      this.log.info(`the core of ${entry.name} is in ${path}`);
+    } catch (error) {
+      this.log.error(`no core of ${entry.name} in ${path}: ${message(error)}`);
+    }
+  }
+
+  get #dumpDirectory(): string {
+    return join(this.options.state.directory, "dump");
+  }
+
+  /** @returns the file. @throws XendError */
+  async dumpCore(id: string, { file, live = false, crash = false }: {
+    file?: string;
+    live?: boolean;
+    crash?: boolean;
+  } = {}): Promise<string> {
+    const entry = this.find(id);
+    if (file !== undefined && !isAbsolute(file)) {
+      throw new XendError("bad-request", `the file of a core has an absolute path: ${file}`);
+    }
+    return await entry.exclusive(async () => {
+      if (file === undefined) Deno.mkdirSync(this.#dumpDirectory, { recursive: true, mode: 0o700 });
+      const path = file ?? coreDumpPath(this.#dumpDirectory, entry);
+      await dumpCore(entry, path, live);
+      if (crash) await this.#end(entry);
+      return path;
+    });
+  }
+
   /** The domain that ended stays under another name and uuid; the entry is free for its successor. */
   #preserveUnderOtherName(entry: DomainEntry, incarnation: Incarnation): void {
     const base = entry.name + preservedSuffix(new Date());
@@ -311,7 +356,7 @@ export class Xend {
     kept.incarnation = incarnation;
     entry.incarnation = undefined;
     this.#entries.set(kept.uuid, kept);
-    this.#forget("running", entry);
+    this.#records.forget("running", entry);
     incarnation.domain.rename(name);
     this.#changed(kept, "renamed");
   }
@@ -321,7 +366,7 @@ export class Xend {
     incarnation.isDestroying = true;
     await incarnation.domain.destroy();
     if (entry.incarnation === incarnation) entry.incarnation = undefined;
-    this.#forget("running", entry);
+    this.#records.forget("running", entry);
     this.#emit(entry.name, incarnation.domain.domid, "destroyed", incarnation.end?.reason);
     incarnation.settled.resolve();
   }
@@ -401,6 +446,36 @@ export class Xend {
     });
   }
 
+  /** Gives a domain another name. @throws XendError name-exists, bad-request */
+  async rename(id: string, name: string): Promise<void> {
+    const entry = this.find(id);
+    if (name === "" || /[/\s\p{Cc}]/u.test(name)) {
+      throw new XendError(
+        "bad-request",
+        `a domain's name has no slashes, blanks or control characters: ${JSON.stringify(name)}`,
+      );
+    }
+    await entry.exclusive(() => {
+      this.#refuseForgotten(entry);
+      if (name === entry.name) return Promise.resolve();
+      this.#refuseTakenName(name);
+      const before = entry.name;
+      entry.name = name;
+      try {
+        if (entry.managed) this.#records.keep("domains", entry);
+        if (entry.incarnation?.end === undefined && entry.incarnation !== undefined) {
+          this.#records.keep("running", entry);
+        }
+      } catch (error) {
+        entry.name = before;
+        throw error;
+      }
+      entry.incarnation?.domain.rename(name);
+      this.#changed(entry, "renamed");
+      return Promise.resolve();
+    });
+  }
+
   /** Forgets a managed domain. */
   async delete(id: string): Promise<void> {
     const entry = this.find(id);
@@ -409,49 +484,14 @@ export class Xend {
         throw new XendError("wrong-state", `${entry.name} is running; shut it down or destroy it first`);
       }
       this.#refuseForgotten(entry);
-      this.#forget("domains", entry);
+      this.#records.forget("domains", entry);
       this.#entries.delete(entry.uuid);
       this.#changed(entry, "deleted");
       return Promise.resolve();
     });
   }
 
-  // ---- what is kept
-
-  #record(entry: DomainEntry): DomainRecordFile {
-    const { name, uuid, incarnation, settings, request } = entry;
-    return {
-      version: 1,
-      name,
-      uuid,
-      request,
-      domid: incarnation?.domain.domid,
-      startedAt: incarnation?.startedAt,
-      startWithXend: settings.startWithXend || undefined,
-    };
-  }
-
-  /** @throws XendError internal: it could not be written */
-  #keep(kind: RecordKind, entry: DomainEntry): void {
-    const { state } = this.options;
-    try {
-      state.save(kind, this.#record(entry));
-    } catch (error) {
-      const words = `the record of ${entry.name} cannot be written below ${state.directory}: ${
-        message(error)
-      }`;
-      this.log.error(words);
-      throw new XendError("internal", words, { cause: error });
-    }
-  }
-
-  #forget(kind: RecordKind, entry: DomainEntry): void {
-    try {
-      this.options.state.remove(kind, entry.uuid);
-    } catch (error) {
-      this.log.error(`the record of ${entry.name} cannot be removed: ${message(error)}`);
-    }
-  }
+  // ---- what is told
 
   #changed(entry: DomainEntry, change: DomainChange, reason?: ShutdownReason): void {
     this.#emit(entry.name, entry.domid, change, reason);
@@ -523,6 +563,31 @@ export class Xend {
       say(`the configuration of ${record.name} cannot be read any more: ${message(error)}`);
       return undefined;
     }
+  }
+
+  /** Starts the domains that are to run whenever the host does: managed ones that say so, and the files of `auto`. */
+  async xendomainsStart(): Promise<XendomainsResult> {
+    const starts: [string, () => Promise<unknown>][] = [];
+    for (const entry of this.#entries.values()) {
+      if (!entry.managed || !entry.settings.startWithXend || entry.incarnation !== undefined) continue;
+      starts.push([entry.name, () => this.start(entry.uuid)]);
+    }
+    const folder = join(this.options.state.directory, "auto");
+    for (const request of autostartRequests(folder)) {
+      starts.push([request.fileName, () => this.create(request)]);
+    }
+    return await attempt(starts, ["name-exists"]);
+  }
+
+  /** Asks every domain to power off and waits for it. */
+  async xendomainsStop(graceMs = STOP_GRACE_MS): Promise<XendomainsResult> {
+    const running = [...this.#entries.values()].filter(({ incarnation }) =>
+      incarnation !== undefined && incarnation.end === undefined
+    );
+    return await attempt(
+      running.map(({ uuid, name }) => [name, () => this.shutdown(uuid, { wait: true, timeoutMs: graceMs })]),
+      [],
+    );
   }
 
   /**

@@ -1,0 +1,71 @@
+/** XenStore over the API, with Domain-0's rights. Values are UTF-8 here; the service has them as characters below 256, a byte each. */
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { toBytes, toText, XenStoreError, type XenStoreService } from "../../dom0/mod.ts";
+import { Feed } from "../xend/feed.ts";
+import { empty, readJson, streamOf } from "./http.ts";
+import { xenstoreBodies, xenstoreQuery } from "./schemas.ts";
+import type { XendEvent } from "./types.ts";
+
+/** Watch events that may wait for a client that does not read. */
+const WATCH_LIMIT = 1000;
+
+const decode = (value: string) => new TextDecoder().decode(toBytes(value));
+const encode = (value: string) => toText(new TextEncoder().encode(value));
+
+function present<T>(value: T | undefined, path: string): T {
+  if (value === undefined) throw new XenStoreError("ENOENT", `there is no ${path}`);
+  return value;
+}
+
+export function xenstoreRoutes(app: OpenAPIHono, base: string, xenstore: XenStoreService): void {
+  const pathOf = (query: Record<string, string>) => xenstoreQuery.parse({ path: query.path }).path;
+  app.get(`${base}/read`, (c) => {
+    const path = pathOf(c.req.query());
+    return c.json({ value: decode(present(xenstore.read(path), path)) });
+  });
+  app.get(`${base}/list`, (c) => {
+    const path = pathOf(c.req.query());
+    return c.json({ names: present(xenstore.list(path), path) });
+  });
+  app.get(`${base}/exists`, (c) => c.json({ exists: xenstore.exists(pathOf(c.req.query())) }));
+  app.get(`${base}/permissions`, (c) => c.json({ permissions: xenstore.permissions(pathOf(c.req.query())) }));
+  app.post(`${base}/write`, async (c) => {
+    const { path, value } = await readJson(c.req.raw, xenstoreBodies.write);
+    xenstore.write(path, encode(value));
+    return empty();
+  });
+  app.post(`${base}/mkdir`, async (c) => {
+    xenstore.mkdir((await readJson(c.req.raw, xenstoreBodies.mkdir)).path);
+    return empty();
+  });
+  app.post(`${base}/rm`, async (c) => {
+    xenstore.rm((await readJson(c.req.raw, xenstoreBodies.rm)).path);
+    return empty();
+  });
+  app.post(`${base}/chmod`, async (c) => {
+    const { path, permissions } = await readJson(c.req.raw, xenstoreBodies.chmod);
+    xenstore.chmod(path, permissions);
+    return empty();
+  });
+  // Events of changes at or below the paths, and one for each path at the start, as XenStore's own watches have it.
+  app.get(`${base}/watch`, (c) => {
+    const paths = xenstoreQuery.shape.path.array().min(1).max(100).parse(c.req.queries("path") ?? []);
+    const stops: (() => void)[] = [];
+    const feed = new Feed<XendEvent>({
+      limit: WATCH_LIMIT,
+      sizeOf: () => 1,
+      lost: (count) => ({ type: "lost", at: Date.now(), count }),
+      onClose: () => stops.forEach((stop) => stop()),
+    });
+    for (const token of paths) {
+      stops.push(
+        xenstore.watch(
+          token,
+          (path) => feed.push({ type: "watch", at: Date.now(), path: decode(path), token }),
+        ),
+      );
+    }
+    const lines = streamOf(feed, (event) => new TextEncoder().encode(JSON.stringify(event) + "\n"));
+    return new Response(lines, { headers: { "content-type": "application/x-ndjson" } });
+  });
+}
