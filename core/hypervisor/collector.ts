@@ -47,9 +47,10 @@ const LOOK_PERIOD_MS = 2000;
 export class IdleCollector {
   #lookedAt: number;
 
-  /** @param kept bytes held after the last collection; 0 when the thread has garbage already */
+  /** Held after the last collection. Starting leaves much behind already. */
+  #kept = 0;
+
   constructor(
-    private kept: number = heldBytes(),
     private readonly held: () => number = heldBytes,
     private readonly collect: () => boolean = collectGarbage,
     private readonly now: () => number = () => performance.now(),
@@ -62,8 +63,8 @@ export class IdleCollector {
     const now = this.now();
     if (now - this.#lookedAt < LOOK_PERIOD_MS) return false;
     this.#lookedAt = now;
-    if (this.held() - this.kept < IDLE_GROWTH || !this.collect()) return false;
-    this.kept = this.held();
+    if (this.held() - this.#kept < IDLE_GROWTH || !this.collect()) return false;
+    this.#kept = this.held();
     return true;
   }
 }

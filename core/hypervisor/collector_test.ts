@@ -11,7 +11,7 @@ function fakeHeap() {
     heap.held = 8 * MIB;
     return true;
   };
-  return { heap, collector: new IdleCollector(0, () => heap.held, collect, () => heap.now) };
+  return { heap, collector: new IdleCollector(() => heap.held, collect, () => heap.now) };
 }
 
 Deno.test("an idle thread collects what it left behind while it worked, and not again before it worked more", () => {
@@ -42,7 +42,7 @@ Deno.test("a thread that is idle a thousand times a second looks seldom", () => 
 
 Deno.test("an idle collection takes what nothing holds any more, on this heap and outside of it", () => {
   let now = 0;
-  const collector = new IdleCollector(0, undefined, undefined, () => now);
+  const collector = new IdleCollector(undefined, undefined, () => now);
   collectGarbage();
   now += 1e6;
   collector.idle();

@@ -22,7 +22,7 @@ import {
 } from "./layout.ts";
 import { Machine } from "./machine.ts";
 import { MemoryPool } from "./memory_pool.ts";
-import { canReturnPages, returnFreedMemory } from "./memory_return.ts";
+import { canReturnPages, returnCode, returnFreedMemory, shareMallocArenas } from "./memory_return.ts";
 import { xenParts } from "./parts.ts";
 import { PcpuPool, type PcpuTimes } from "./pcpu_pool.ts";
 import type { Report } from "./report.ts";
@@ -34,6 +34,7 @@ import { Runstate } from "./vcpu.ts";
 
 /** Of housekeeping; watchdogs count whole seconds. */
 const HOUSEKEEPING_PERIOD_MS = 500;
+const TICKS_PER_TRIM = 12;
 
 /** Destroyed domains whose remains (an engine that started them, views) may lie about before a collection. */
 const DOMAINS_LEFT_BEHIND = 32;
@@ -73,6 +74,8 @@ export interface DomainSpec {
   readonly memoryMiB: number;
   /** Ballooning limit; by default `memoryMiB`. */
   readonly maxMemoryMiB?: number;
+  /** End of the pseudo-physical memory map that the guest is told; by default `maxMemoryMiB`. */
+  readonly memoryMapMiB?: number;
   readonly vcpus?: number;
   readonly handle?: Uint8Array;
   /** Room for decoded code, bytes. */
@@ -97,9 +100,10 @@ export class Host implements AsyncDisposable {
   readonly #events: Dom0Events;
   readonly #pcpus: PcpuPool;
   readonly #garbage = new Collector(DOMAINS_LEFT_BEHIND);
-  readonly #idle = new IdleCollector(0);
+  readonly #idle = new IdleCollector();
   readonly #housekeeping: ReturnType<typeof setInterval>;
   #collections = 0;
+  #ticks = 0;
   #nextDomid = FIRST_GUEST_DOMID;
   #stopped: Promise<void> | undefined;
 
@@ -122,10 +126,15 @@ export class Host implements AsyncDisposable {
     }, HOUSEKEEPING_PERIOD_MS);
   }
 
-  /** What this thread and idle pCPUs no longer use goes back to the host: images that domains were built from, the compilers' working memory. */
+  /**
+   * What this thread and idle pCPUs no longer use goes back to the host: images that domains were built from, the compilers' working memory. Compilers
+   * work on threads of their own: what they have freed is looked for from time to time (20 us where there is nothing).
+   */
   #returnMemory(): void {
     const { collections } = this.machine.header;
-    if (this.#idle.idle() || collections !== this.#collections) returnFreedMemory();
+    const settled = this.#idle.idle() || collections !== this.#collections;
+    if (settled) returnCode();
+    if (settled || ++this.#ticks % TICKS_PER_TRIM === 0) returnFreedMemory();
     this.#collections = collections;
   }
 
@@ -142,6 +151,7 @@ export class Host implements AsyncDisposable {
 
   /** Starts the pCPU workers. @throws Error when a worker does not come up */
   static async start(options: HostOptions = {}): Promise<Host> {
+    shareMallocArenas();
     const host = new Host(options);
     try {
       await host.#pcpus.start(options.pcpus ?? navigator.hardwareConcurrency);
@@ -261,6 +271,7 @@ export class Host implements AsyncDisposable {
     header.pauseCount = 1;
     header.totPages = owned;
     header.maxPages = layout.frames;
+    header.memoryMapPages = spec.memoryMapMiB === undefined ? layout.frames : Math.floor(spec.memoryMapMiB * 256);
     header.maxPfn = owned;
     header.sharedInfo = layout.reserve.sharedInfo;
     header.sharedInfoMfn = layout.mfnBase + layout.reserve.sharedInfo / PAGE;
