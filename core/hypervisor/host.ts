@@ -271,7 +271,9 @@ export class Host implements AsyncDisposable {
     header.pauseCount = 1;
     header.totPages = owned;
     header.maxPages = layout.frames;
-    header.memoryMapPages = spec.memoryMapMiB === undefined ? layout.frames : Math.floor(spec.memoryMapMiB * 256);
+    header.memoryMapPages = spec.memoryMapMiB === undefined
+      ? layout.frames
+      : Math.floor(spec.memoryMapMiB * 256);
     header.maxPfn = owned;
     header.sharedInfo = layout.reserve.sharedInfo;
     header.sharedInfoMfn = layout.mfnBase + layout.reserve.sharedInfo / PAGE;

@@ -182,6 +182,8 @@ export const DomainHeader = struct("domain", {
   /** Frames: accounting of memory_op. */
   totPages: "u32",
   maxPages: "u32",
+  /** Where the map of XENMEM_memory_map ends (xc_domain_set_memmap_limit). */
+  memoryMapPages: "u32",
   /** Entries on the free-frame stack: guest frames that the domain does not own now. */
   freeFrames: "u32",
   /** Lock of that stack: another domain that drops a last reference has not this domain's lock. Taken last of all. */

@@ -7,7 +7,7 @@ import { xenParts } from "../hypervisor/parts.ts";
 import type { ControlledDomain, ControlledHost, DomainControl, DomainEnd, DomainSpec } from "./host.ts";
 import { FileInterpreterStore } from "./interpreter_store.ts";
 
-/** libxl lets a domain have so much more than maxmem says (LIBXL_MAXMEM_CONSTANT, 1024 KiB); guests see it in maximum_reservation. */
+/** libxl lets a domain have so much more than maxmem says (LIBXL_MAXMEM_CONSTANT, 1024 KiB); guests see it in maximum_reservation, not in their memory map. */
 const MAXMEM_SLACK_MIB = 1;
 
 /** XenStore's values are bytes, which its service gives and takes as characters below 256. */
@@ -162,6 +162,7 @@ export async function startXenHost(options: XenHostOptions = {}): Promise<RealXe
         name: spec.name,
         memoryMiB: spec.memoryMiB,
         maxMemoryMiB: spec.maxMemoryMiB + MAXMEM_SLACK_MIB,
+        memoryMapMiB: spec.maxMemoryMiB,
         vcpus: spec.vcpus,
         handle: uuidBytes(uuid),
         build: (target) => buildPv(target, spec),

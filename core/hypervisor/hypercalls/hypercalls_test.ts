@@ -264,6 +264,22 @@ Deno.test("multicall keeps each result and is not nested", () => {
   assert.equal(result(3), 0x400n);
 });
 
+Deno.test("the memory map ends where the toolstack says, below the most that the domain may have", () => {
+  const d = new PvMachine().domain();
+  d.domain.header.memoryMapPages = 0x1ff;
+  const map = (entries: number) => {
+    d.data.setUint32(0, entries, true);
+    d.data.setBigUint64(8, DATA_ADDRESS + 64n, true);
+    is(d.call(HYPERVISOR.memory_op, XENMEM.memory_map, DATA_ADDRESS), 0);
+    return d.data.getUint32(0, true);
+  };
+  assert.equal(map(1), 1);
+  assert.equal(d.data.getBigUint64(64, true), 0n);
+  assert.equal(d.data.getBigUint64(72, true), 0x1ffn * 4096n);
+  assert.equal(d.data.getUint32(80, true), 1, "RAM");
+  assert.equal(map(0), 0);
+});
+
 Deno.test("vCPUs: up, down, initialise, areas", () => {
   const d = new PvMachine().domain({ vcpus: 2 });
   const op = (command: number, id: number, at: bigint | number = DATA_ADDRESS) =>

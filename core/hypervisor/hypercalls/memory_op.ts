@@ -228,7 +228,7 @@ function memoryMap(cx: HypercallContext, at: GuestPointer): number {
   if (map === undefined) return -EFAULT;
   const entry = new Uint8Array(E820_ENTRY_BYTES);
   const view = new DataView(entry.buffer);
-  view.setBigUint64(8, BigInt(cx.domain.layout.frames) * 4096n, true);
+  view.setBigUint64(8, BigInt(cx.domain.header.memoryMapPages) * 4096n, true);
   view.setUint32(16, E820_RAM, true);
   const count = Math.min(map.get("nr_entries"), 1);
   if (!copyTo(cx, map.lo("buffer"), map.hi("buffer"), entry.subarray(0, count * E820_ENTRY_BYTES))) {

@@ -70,6 +70,7 @@ export class PvMachine {
     header.width = 64;
     header.totPages = owned;
     header.maxPages = frames;
+    header.memoryMapPages = frames;
     header.maxPfn = owned;
     header.sharedInfo = layout.reserve.sharedInfo;
     header.sharedInfoMfn = layout.mfnBase + layout.reserve.sharedInfo / PAGE;

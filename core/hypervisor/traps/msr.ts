@@ -25,6 +25,8 @@ export const MSR = {
   MC0_CTL2: 0x280,
   PERF_CAPABILITIES: 0x345,
   MC0_CTL: 0x400,
+  MPERF: 0xe7,
+  APERF: 0xe8,
   XEN_HYPERCALL: 0x40000000,
   EFER: 0xc0000080,
   FS_BASE: 0xc0000100,
@@ -33,7 +35,19 @@ export const MSR = {
   TSC_AUX: 0xc0000103,
 } as const;
 
-const NB_CFG = 0xc001001f;
+/** MSRs of AMD's line that read as 0 and drop what is written: HWCR, NB_CFG, frequency and power states, MMIO_CONF_BASE; counters, as there is no PMU. */
+const DROPPED: readonly (readonly [first: number, last: number])[] = [
+  [0xc0010000, 0xc0010007],
+  [0xc0010015, 0xc0010015],
+  [0xc001001f, 0xc001001f],
+  [0xc0010041, 0xc0010042],
+  [0xc0010058, 0xc0010058],
+  [0xc0010061, 0xc001006b],
+  [0xc0010200, 0xc001020b],
+];
+const DE_CFG = 0xc0011029;
+/** LFENCE is a dispatch-serializing instruction. */
+const LFENCE_SERIALISE = 2;
 /** SCE, LME, LMA, NX. */
 const EFER_VALUE = 0xd01;
 /** XEN_MSR_PAT. */
@@ -47,6 +61,10 @@ export interface MsrValue {
 }
 
 const ZERO: MsrValue = { lo: 0, hi: 0 };
+
+function isDropped(index: number): boolean {
+  return DROPPED.some(([first, last]) => index >= first && index <= last);
+}
 
 /** @returns undefined: #GP */
 export function readMsr(cx: HypercallContext, index: number): MsrValue | undefined {
@@ -68,8 +86,9 @@ export function readMsr(cx: HypercallContext, index: number): MsrValue | undefin
     case MSR.PERF_CAPABILITIES:
     case MSR.XEN_HYPERCALL:
     case MSR.PATCHLEVEL:
-    case NB_CFG:
       return ZERO;
+    case DE_CFG:
+      return { lo: LFENCE_SERIALISE, hi: 0 };
     case MSR.TSC: {
       const now = cx.machine.now();
       return { lo: now % 4294967296 | 0, hi: Math.floor(now / 4294967296) | 0 };
@@ -93,7 +112,7 @@ export function readMsr(cx: HypercallContext, index: number): MsrValue | undefin
     case MSR.TSC_AUX:
       return { lo: state.tscAux | 0, hi: 0 };
     default:
-      return undefined;
+      return isDropped(index) ? ZERO : undefined;
   }
 }
 
@@ -120,8 +139,9 @@ export function writeMsr(cx: HypercallContext, index: number, lo: number, hi: nu
       return lo === EFER_VALUE && hi === 0;
     // Writes are dropped.
     case MSR.MISC_ENABLE:
-    case NB_CFG:
-    case MSR.PATCHLEVEL:
+    case MSR.MPERF:
+    case MSR.APERF:
+    case DE_CFG:
       return true;
     case MSR.MISC_FEATURES_ENABLES:
     case MSR.MCG_STATUS:
@@ -133,7 +153,7 @@ export function writeMsr(cx: HypercallContext, index: number, lo: number, hi: nu
     case MSR.XEN_HYPERCALL:
       return writeHypercallPage(cx, lo, hi);
     default:
-      return false;
+      return isDropped(index);
   }
 }
 

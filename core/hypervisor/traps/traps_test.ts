@@ -14,6 +14,7 @@ import {
 } from "../testing/pv_machine.ts";
 import { guestCpuid } from "./cpuid.ts";
 import { decodePrivileged } from "./instruction.ts";
+import { readMsr, writeMsr } from "./msr.ts";
 
 /** Registers a handler for a vector; flags as in trap_info. */
 function trap(d: PvDomain, vector: number, address: bigint, flags = 0): void {
@@ -196,6 +197,28 @@ Deno.test("privileged instructions that Xen emulates", () => {
   assert.equal(d.get("rax"), 0n);
   d.run("hlt\nend: nop");
   assert.ok(d.isDown, "HLT is not emulated");
+});
+
+Deno.test("MSRs of AMD's line read and write as Xen 4.17 has them", () => {
+  const { cx } = new PvMachine().domain();
+  const DE_CFG = 0xc0011029, PATCHLEVEL = 0x8b, APERF = 0xe8;
+  // Counters, HWCR, NB_CFG, frequency and power states, MMIO_CONF_BASE.
+  for (const index of [0xc0010000, 0xc0010207, 0xc0010015, 0xc001001f, 0xc0010042, 0xc001006b, 0xc0010058]) {
+    assert.deepEqual(readMsr(cx, index), { lo: 0, hi: 0 }, index.toString(16));
+    assert.ok(writeMsr(cx, index, -1, -1), index.toString(16));
+    assert.deepEqual(readMsr(cx, index), { lo: 0, hi: 0 }, index.toString(16));
+  }
+  assert.deepEqual(readMsr(cx, DE_CFG), { lo: 2, hi: 0 });
+  assert.ok(writeMsr(cx, DE_CFG, 0, 0) && writeMsr(cx, APERF, 0, 0));
+  assert.deepEqual(readMsr(cx, DE_CFG), { lo: 2, hi: 0 });
+  assert.equal(readMsr(cx, APERF), undefined);
+  assert.deepEqual(readMsr(cx, PATCHLEVEL), { lo: 0, hi: 0 });
+  assert.equal(writeMsr(cx, PATCHLEVEL, 0, 0), false);
+  // SYSCFG is the hardware domain's; LWP, the speculation MSRs and what is behind the lists do not exist.
+  for (const index of [0xc0010010, 0xc0010008, 0xc001006c, 0xc0000105, 0x48]) {
+    assert.equal(readMsr(cx, index), undefined, index.toString(16));
+    assert.equal(writeMsr(cx, index, 0, 0), false, index.toString(16));
+  }
 });
 
 Deno.test("ports: the virtual IOPL decides, absent devices read as ones", () => {
