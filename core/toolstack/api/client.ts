@@ -29,6 +29,8 @@ export interface ConnectOptions {
   readonly paths?: XendPaths;
   /** How long xend may take to start, milliseconds. */
   readonly startTimeoutMs?: number;
+  /** Of `xend start`, when it has to be started. */
+  readonly xendArguments?: readonly string[];
 }
 
 const START_TIMEOUT_MS = 60_000;
@@ -69,11 +71,12 @@ export class XendClient implements Disposable {
 
   /** @throws XendFailure not-running, not-started, unauthorized */
   static async connect(options: ConnectOptions = {}): Promise<XendClient> {
-    const { start = false, paths = xendPaths(), startTimeoutMs = START_TIMEOUT_MS } = options;
+    const { start = false, paths = xendPaths(), startTimeoutMs = START_TIMEOUT_MS, xendArguments = [] } =
+      options;
     if (!await answers(apiSocket(paths))) {
       if (!start) throw new XendFailure("not-running", "xend is not running");
       const { spawnXend } = await import("./launch.ts");
-      const failure = await spawnXend(paths, () => answers(apiSocket(paths)), startTimeoutMs);
+      const failure = await spawnXend(paths, xendArguments, () => answers(apiSocket(paths)), startTimeoutMs);
       if (failure !== undefined) throw new XendFailure("not-started", failure);
     }
     return new XendClient(paths);

@@ -49,6 +49,7 @@ function tail(path: string, from: number): string {
  */
 export async function spawnXend(
   paths: XendPaths,
+  xendArguments: readonly string[],
   answers: () => Promise<boolean>,
   timeoutMs: number,
 ): Promise<string | undefined> {
@@ -58,7 +59,7 @@ export async function spawnXend(
   // The shell only opens the log: a process here cannot be given a file as its output otherwise.
   const script = 'exec "$@" >>"$0" 2>&1 </dev/null';
   const child = new Deno.Command("/bin/sh", {
-    args: ["-c", script, log, ...selfCommand(["xend", "start", "--foreground"])],
+    args: ["-c", script, log, ...selfCommand(["xend", "start", "--foreground", ...xendArguments])],
     env: { XENOLITH_STATE_DIR: paths.state, XENOLITH_LOG_DIR: paths.log, XENOLITH_RUN_DIR: paths.run },
     cwd: "/",
     stdin: "null",

@@ -2,10 +2,12 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
+import { XendError } from "../xend/errors.ts";
 import { checkSocketPath } from "../xend/paths.ts";
 import { serveAttachment } from "./attachment.ts";
 import { errorReply } from "./errors.ts";
 import { apiApp, type ApiHost } from "./server.ts";
+import { tcpGuard } from "./token.ts";
 
 const SOCKET_MODE = 0o600;
 
@@ -60,6 +62,22 @@ function closer(server: Server): () => Promise<void> {
     server.closeAllConnections();
     return promise;
   };
+}
+
+/** @param port 0: one that is free. Nothing outside this machine reaches it */
+export async function listenOnTcp(host: ApiHost, port: number, token: string): Promise<Required<Listener>> {
+  let guard: Guard = () => {
+    throw new XendError("busy", "xend starts");
+  };
+  const server = makeServer(host, (request) => guard(request));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.on("error", reject);
+  server.listen(port, "127.0.0.1", () => resolve());
+  await promise;
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") throw new Error("the TCP listener has no address");
+  guard = tcpGuard(token, bound.port);
+  return { address: `127.0.0.1:${bound.port}`, close: closer(server) };
 }
 
 /** The caller holds xend's lock: a socket that lies there already is a dead xend's. */

@@ -126,6 +126,7 @@ export const xendStatusSchema = z.strictObject({
   api_socket: z.string(),
   xenstore_socket: z.string(),
   tcp: z.string().optional(),
+  token_file: z.string().optional(),
   state_directory: z.string(),
   log_directory: z.string(),
   domains: z.int(),

@@ -14,6 +14,7 @@ import type { EventType } from "../xend/event_hub.ts";
 import type { Xend } from "../xend/xend.ts";
 import type { XenStoreService } from "../../dom0/mod.ts";
 import { errorResponse } from "./errors.ts";
+import { legacyRoutes } from "./legacy.ts";
 import {
   apiErrorSchema,
   createReplySchema,
@@ -93,6 +94,7 @@ export function apiApp({ xend, xenstore, status, stop }: ApiHost): OpenAPIHono {
     c.json({ code: "bad-request", message: `there is no ${c.req.method} ${c.req.path} in the API` }, 404)
   );
   describe(app, base);
+  legacyRoutes(app, xend, stop);
   if (xenstore !== undefined) xenstoreRoutes(app, `${base}/xenstore`, xenstore);
   app.get(
     `${base}/openapi.json`,

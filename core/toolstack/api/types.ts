@@ -146,6 +146,8 @@ export interface XendStatus {
   readonly xenstore_socket: string;
   /** host:port of the TCP listener, when there is one. */
   readonly tcp?: string;
+  /** Holds the bearer token of the TCP listener. */
+  readonly token_file?: string;
   readonly state_directory: string;
   readonly log_directory: string;
   readonly domains: number;

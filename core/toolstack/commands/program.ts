@@ -1,5 +1,5 @@
 /** The command line's grammar; the only module that knows commander. */
-import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { EXIT, EXIT_HELP } from "../exit_codes.ts";
 import { VERSION } from "../version.ts";
 import type { CreateOptions } from "./create.ts";
@@ -30,6 +30,11 @@ ${EXIT_HELP}`;
 export interface Output {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError("expected a whole number");
+  return Number(text);
 }
 
 /** Parses a command line (without the program's own name). */
@@ -77,8 +82,15 @@ export function parseCommandLine(args: readonly string[], { out, err }: Output):
     )
     .option("--json", "print the status as JSON", false)
     .option("-f, --foreground", "start: run in this process until it is stopped", false)
-    .action((action, options) => {
-      request = { command: "xend", options: { action, ...options } };
+    .option("--pcpus <count>", "start: physical CPUs of the host, by default one for each core", wholeNumber)
+    .option(
+      "--http [port]",
+      "start: serve the API on 127.0.0.1 as well (8000); needs the token that status names",
+      wholeNumber,
+    )
+    .action((action, { json, foreground, pcpus, http }) => {
+      const httpPort = http === true ? 8000 : http;
+      request = { command: "xend", options: { action, json, foreground, pcpus, httpPort } };
     });
   try {
     program.parse([...args], { from: "user" });

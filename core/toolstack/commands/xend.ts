@@ -10,6 +10,8 @@ export interface XendCommand {
   readonly foreground: boolean;
   /** pCPU workers; by default one for each core. */
   readonly pcpus?: number;
+  /** Port on 127.0.0.1 for the API over TCP; 0: a free one. */
+  readonly httpPort?: number;
 }
 
 export interface CommandOutput {
@@ -80,9 +82,18 @@ export async function xend(command: XendCommand, output: CommandOutput): Promise
   }
   if (command.foreground) {
     const { runXend } = await import("../xend/process.ts");
-    return await runXend({ paths, pcpus: command.pcpus, say: (line) => output.say(line) });
+    return await runXend({
+      paths,
+      pcpus: command.pcpus,
+      httpPort: command.httpPort,
+      say: (line) => output.say(line),
+    });
   }
-  using client = await XendClient.connect({ paths, start: true });
+  const xendArguments = [
+    ...(command.pcpus === undefined ? [] : ["--pcpus", String(command.pcpus)]),
+    ...(command.httpPort === undefined ? [] : ["--http", String(command.httpPort)]),
+  ];
+  using client = await XendClient.connect({ paths, start: true, xendArguments });
   if (command.json) output.print(JSON.stringify(await client.status(), undefined, 2) + "\n");
   return EXIT.ok;
 }

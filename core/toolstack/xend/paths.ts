@@ -64,6 +64,11 @@ export function lockFile({ run }: XendPaths): string {
   return join(run, "xend.lock");
 }
 
+/** What clients of the TCP listener show. */
+export function tokenFile({ run }: XendPaths): string {
+  return join(run, "api-token");
+}
+
 export function debugLog({ log }: XendPaths): string {
   return join(log, "xend-debug.log");
 }

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { startXenStoreSocket } from "../../dom0/mod.ts";
 import { EXIT_LOCKED } from "../api/launch.ts";
-import { type Listener, listenOnSocket } from "../api/listener.ts";
+import { type Listener, listenOnSocket, listenOnTcp } from "../api/listener.ts";
+import { writeToken } from "../api/token.ts";
 import type { XendStatus } from "../api/types.ts";
 import { EXIT } from "../exit_codes.ts";
 import { builtinGuest } from "../guests/builtin.ts";
@@ -12,7 +13,15 @@ import { startXenHost } from "../xen_host.ts";
 import { FileSource } from "./domain_source.ts";
 import { LockHeld, XendLock } from "./lock.ts";
 import { XendLog } from "./log.ts";
-import { apiSocket, lockFile, makeDirectories, PathError, type XendPaths, xenstoreSocket } from "./paths.ts";
+import {
+  apiSocket,
+  lockFile,
+  makeDirectories,
+  PathError,
+  tokenFile,
+  type XendPaths,
+  xenstoreSocket,
+} from "./paths.ts";
 import { StateStore } from "./state_store.ts";
 import { Xend } from "./xend.ts";
 
@@ -20,6 +29,8 @@ export interface XendProcessOptions {
   readonly paths: XendPaths;
   /** pCPU workers; by default one for each core. */
   readonly pcpus?: number;
+  /** Serves the API on 127.0.0.1 too; 0: a free port. */
+  readonly httpPort?: number;
   /** Told what whoever started it should see. */
   readonly say: (line: string) => void;
 }
@@ -84,7 +95,10 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     state_directory: paths.state,
     log_directory: paths.log,
     domains: running.domainCount,
+    ...(tcp === undefined ? {} : { tcp, token_file: tokenFile(paths) }),
   });
+  let tcp: string | undefined;
+  const api = { xend: running, xenstore: host.xenstore, status, stop };
   const forget = onTrouble(log);
   const ignoreSignals = onSignals(() => {
     log.info("told to stop by a signal");
@@ -95,8 +109,18 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     const xenstore = await startXenStoreSocket(host.xenstore, xenstoreSocket(paths));
     listeners.push({ close: () => Promise.resolve(xenstore.close()) });
     listeners.push(
-      await listenOnSocket({ xend: running, xenstore: host.xenstore, status, stop }, apiSocket(paths)),
+      await listenOnSocket(api, apiSocket(paths)),
     );
+    if (options.httpPort !== undefined) {
+      const listener = await listenOnTcp(api, options.httpPort, writeToken(tokenFile(paths)));
+      listeners.push({
+        async close() {
+          await listener.close();
+          Deno.removeSync(tokenFile(paths));
+        },
+      });
+      tcp = listener.address;
+    }
     say(`xend runs with pid ${Deno.pid}; its socket is ${apiSocket(paths)}`);
     await stopped;
     return EXIT.ok;

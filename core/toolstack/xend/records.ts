@@ -117,6 +117,13 @@ export function dom0Detail(brief: DomainSummary, pcpus: number): DomainDetail {
   };
 }
 
+/** Of the host's first core; 0 where the system does not tell. */
+function cpuMhz(): number {
+  const known = cpus()[0]?.speed ?? 0;
+  if (known > 0 || Deno.build.os !== "linux") return known;
+  return Number(/^cpu MHz\s*:\s*([\d.]+)/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? 0);
+}
+
 export function nodeInfo(host: ControlledHost): NodeInfo {
   const memory = Deno.systemMemoryInfo();
   return {
@@ -125,7 +132,7 @@ export function nodeInfo(host: ControlledHost): NodeInfo {
     version: Deno.version.deno,
     machine: "x86_64",
     nrCpus: host.figures().pcpus,
-    cpuMhz: cpus()[0]?.speed ?? 0,
+    cpuMhz: cpuMhz(),
     totalMemoryKiB: Math.round(memory.total / 1024),
     freeMemoryKiB: Math.round(memory.available / 1024),
     xenMajor: 4,
