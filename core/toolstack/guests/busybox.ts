@@ -32,6 +32,12 @@ exec init
 
 /** cttyhack finds the console's own device, which can control a terminal's jobs; /dev/console cannot. */
 const INITTAB = `::respawn:/bin/cttyhack /bin/sh -l
+::respawn:/bin/uevent /bin/hotplug
+`;
+
+/** What a distribution's udev rules do: a vCPU that the toolstack gave the domain is taken into use. */
+const HOTPLUG = `#!/bin/sh
+[ "$SUBSYSTEM" = cpu ] && [ "$ACTION" = add ] && echo 1 > "/sys$DEVPATH/online"
 `;
 
 const PROFILE = `export PATH=/bin HOME=/root PS1='\\h:\\w\\$ '
@@ -70,6 +76,8 @@ export function makeBusyboxInitramfs(
   const replaced = new Set(extra.map(({ path }) => path));
   const own: InitramfsEntry[] = [
     ...DIRECTORIES.map((path): InitramfsEntry => ({ kind: "directory", path })),
+    // Linux runs /sbin/poweroff and /sbin/reboot when the toolstack asks for them.
+    { kind: "link", path: "sbin", target: "bin" },
     // Linux opens it for process 1 before devtmpfs is there.
     { kind: "character device", path: "dev/console", major: 5, minor: 1 },
     { kind: "character device", path: "dev/null", major: 1, minor: 3, mode: 0o666 },
@@ -80,6 +88,7 @@ export function makeBusyboxInitramfs(
       target: "busybox",
     })),
     { kind: "file", path: "init", data: INIT, mode: 0o755 },
+    { kind: "file", path: "bin/hotplug", data: HOTPLUG, mode: 0o755 },
     { kind: "file", path: "etc/inittab", data: INITTAB },
     { kind: "file", path: "etc/profile", data: PROFILE },
     { kind: "file", path: "etc/motd", data: MOTD },
