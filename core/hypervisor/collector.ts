@@ -39,7 +39,7 @@ export class Collector {
 }
 
 /** A thread's heap and what hangs from it has to grow so much before an idle collection, bytes. */
-const IDLE_GROWTH = 6 << 20;
+const IDLE_GROWTH = 3 << 20;
 /** Milliseconds between two looks. */
 const LOOK_PERIOD_MS = 2000;
 

@@ -35,6 +35,8 @@ import { Runstate } from "./vcpu.ts";
 /** Of housekeeping; watchdogs count whole seconds. */
 const HOUSEKEEPING_PERIOD_MS = 500;
 const TICKS_PER_TRIM = 12;
+/** So long after the last collection what runs is what an idle host needs. */
+const SETTLED_TICKS = 8;
 
 /** Destroyed domains whose remains (an engine that started them, views) may lie about before a collection. */
 const DOMAINS_LEFT_BEHIND = 32;
@@ -104,6 +106,7 @@ export class Host implements AsyncDisposable {
   readonly #housekeeping: ReturnType<typeof setInterval>;
   #collections = 0;
   #ticks = 0;
+  #codeDueAt = Infinity;
   #nextDomid = FIRST_GUEST_DOMID;
   #stopped: Promise<void> | undefined;
 
@@ -132,9 +135,14 @@ export class Host implements AsyncDisposable {
    */
   #returnMemory(): void {
     const { collections } = this.machine.header;
-    const settled = this.#idle.idle() || collections !== this.#collections;
-    if (settled) returnCode();
-    if (settled || ++this.#ticks % TICKS_PER_TRIM === 0) returnFreedMemory();
+    const tick = ++this.#ticks;
+    const isSettling = this.#idle.idle() || collections !== this.#collections;
+    if (isSettling || tick % TICKS_PER_TRIM === 0) returnFreedMemory();
+    if (isSettling) this.#codeDueAt = tick + SETTLED_TICKS;
+    if (tick >= this.#codeDueAt) {
+      this.#codeDueAt = Infinity;
+      returnCode();
+    }
     this.#collections = collections;
   }
 

@@ -101,14 +101,14 @@ export function returnFreedMemory(): boolean {
 }
 
 /**
- * The mappings of a file in the text of /proc/PID/smaps (proc_pid_smaps(5)) whose pages are all the file's own: not writable, and nothing in them was ever
+ * The mappings of files in the text of /proc/PID/smaps (proc_pid_smaps(5)) whose pages are all the files' own: not writable, and nothing in them was ever
  * written (relocated data is).
  */
-export function cleanMappings(smaps: string, file: string): { start: bigint; bytes: bigint }[] {
+export function cleanMappings(smaps: string): { start: bigint; bytes: bigint }[] {
   const made: { start: bigint; bytes: bigint }[] = [];
   for (const part of smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)) {
-    const [head, from, to, path] = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ \d+ +(\S.*)\n/.exec(part) ?? [];
-    if (head === undefined || path !== file || !/^Anonymous: +0 kB$/m.test(part)) continue;
+    const [head, from, to] = /^([0-9a-f]+)-([0-9a-f]+) r-[x-][ps] \S+ \S+ \d+ +\//.exec(part) ?? [];
+    if (head === undefined || !/^Anonymous: +0 kB$/m.test(part)) continue;
     const start = BigInt(`0x${from}`);
     made.push({ start, bytes: BigInt(`0x${to}`) - start });
   }
@@ -116,8 +116,8 @@ export function cleanMappings(smaps: string, file: string): { start: bigint; byt
 }
 
 /**
- * Takes the executable's code out of this process's memory: most of it ran once, at the start. It stays in the host's page cache, and what is needed again
- * is mapped again, 64 KiB at a fault.
+ * Takes code and constants of the executable and its libraries out of this process's memory: most of it was used once, at the start. It stays in the
+ * host's page cache, and what is needed again is mapped again, 64 KiB at a fault.
  * @returns false when the host offers no way
  */
 export function returnCode(): boolean {
@@ -130,7 +130,7 @@ export function returnCode(): boolean {
     if (!(error instanceof Error)) throw error;
     return false;
   }
-  for (const { start, bytes } of cleanMappings(smaps, Deno.execPath())) {
+  for (const { start, bytes } of cleanMappings(smaps)) {
     madviseAt(start, bytes, MADV_DONTNEED);
   }
   return true;
