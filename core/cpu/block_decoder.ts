@@ -30,6 +30,8 @@ import { GUARD_EXPECTED, GUARD_MASK, GUARD_RECORDS } from "./straddle.ts";
 
 /** Instructions of one block at most. */
 export const MAXIMUM_BLOCK = 32;
+/** A block follows jumps while it has fewer: loops are short, and what is decoded twice costs room. */
+const FOLLOWING_BLOCK = 16;
 /** What one block can take from the arena: records, guards, chunks of its own entry and of every jump target, a map. */
 export const BLOCK_ROOM = (MAXIMUM_BLOCK + 4) * RECORD_BYTES + (MAXIMUM_BLOCK + 2) * 256 + 320;
 
@@ -44,6 +46,8 @@ interface Plan {
   readonly offset: boolean;
   readonly wide: boolean;
   readonly ends: boolean;
+  /** A direct jump: a block may go on at its target. */
+  readonly jump: boolean;
   /** Ends the block, but may also go on at the next instruction (POPF, INTO). */
   readonly mayGoOn: boolean;
 }
@@ -64,6 +68,7 @@ function planOf(form: Form): Plan {
       operand.kind === "imm" && operand.size === 8 && operand.from === "first"
     ),
     ends: instruction.flow !== undefined && instruction.flow !== "branch",
+    jump: instruction.name === "jmp" && operands.some((operand) => operand.kind === "rel"),
     mayGoOn: instruction.flow === "leave",
   };
 }
@@ -162,16 +167,34 @@ export class BlockDecoder {
     let at = offset;
     let count = 0;
     const records: number[] = [];
+    /** Instructions before each record: a jump that is followed has none. */
+    const before: number[] = [];
     const targets: number[] = [];
+    let instructions = 0;
+    /** The jump that `at` was reached by, not yet known to be left out. */
+    let jump = -1;
     const start = this.#firstRecord(cache);
     let record = start;
     let ended = false;
     let goesOn = false;
     this.#fusedAt.fill(0);
     while (!ended) {
-      if (at >= 4096 || count === MAXIMUM_BLOCK || at + 15 > plannedEnd) break;
-      if (count > 0 && cache.entry(map, at) !== 0) break;
+      if (at >= 4096 || instructions === MAXIMUM_BLOCK || at + 15 > plannedEnd) break;
+      if (count > 0 && jump < 0 && cache.entry(map, at) !== 0) break;
       const result = this.#decode(this.#u8, base + at, Math.min(15, 4096 - at), codeMode);
+      if (jump >= 0 && result !== DecodeResult.ok) {
+        // The jump has a record after all.
+        this.#decode(this.#u8, base + jump, Math.min(15, 4096 - jump), codeMode);
+        targets.push(record, this.#write(record, jump, codeMode, flat, false));
+        this.#blockForms[count] = this.#decoded.form;
+        records.push(record);
+        before.push(instructions - 1);
+        record += RECORD_BYTES;
+        count++;
+        ended = true;
+        break;
+      }
+      jump = -1;
       if (result === DecodeResult.more) {
         if (count > 0) break;
         const next = second();
@@ -186,9 +209,21 @@ export class BlockDecoder {
       } else {
         const decoded = this.#decoded;
         const plan = this.#plans[decoded.form];
+        cache.cover(map, at, decoded.length);
+        const follows = plan.jump && count > 0 && instructions < FOLLOWING_BLOCK && flat &&
+          this.#forms[decoded.form].opSize !== 2;
+        if (follows) {
+          const target = at + decoded.length + decoded.immediate;
+          // Forward, and within the bytes that a block may have.
+          if (target > at && target < 4096 && target + 15 <= plannedEnd) {
+            jump = at;
+            at = target;
+            instructions++;
+            continue;
+          }
+        }
         const target = this.#write(record, at, codeMode, flat, false);
         if (target >= 0) targets.push(record, target);
-        cache.cover(map, at, decoded.length);
         this.#blockForms[count] = decoded.form;
         const condition = this.#conditions[decoded.form];
         if (condition >= 0 && target >= 0 && count > 0) this.#fuse(records[count - 1], count - 1, condition);
@@ -197,8 +232,10 @@ export class BlockDecoder {
         if (plan.mayGoOn) goesOn = true;
       }
       records.push(record);
+      before.push(instructions);
       record += RECORD_BYTES;
       count++;
+      instructions++;
     }
     if (!ended || goesOn) {
       this.#link(record, at);
@@ -206,12 +243,12 @@ export class BlockDecoder {
       record += RECORD_BYTES;
     }
     cache.take(record - start);
-    for (let i = 0; i < count; i++) this.#u8[records[i] + REC_BACK] = count - i;
+    for (let i = 0; i < count; i++) this.#u8[records[i] + REC_BACK] = instructions - before[i];
     this.#dropDeadFlags(records, count);
     for (let i = 0; i < targets.length; i += 2) {
       this.#i32[(targets[i] + REC_TARGET) >>> 2] = cache.needEntry(map, targets[i + 1]) | 0;
     }
-    return { record: start, instructions: count };
+    return { record: start, instructions };
   }
 
   #firstRecord(cache: CodeCache): number {

@@ -125,8 +125,9 @@ export class RegionTranslator {
     const instructions: RegionInstruction[] = [];
     let rest = 0;
     let next = -1;
-    for (let i = 0; i < length; i++) {
-      const at = record + i * RECORD_BYTES;
+    // A jump that the block follows has no record, but is counted in what is left.
+    for (let at = record, back = length; back > 0; at += RECORD_BYTES) {
+      back = this.#u8[at + REC_BACK];
       const start = this.#u16[(at + REC_OFFSET) >>> 1];
       const decoded = new Decoded();
       const bytes = block.frame * 4096 + start;
@@ -137,10 +138,11 @@ export class RegionTranslator {
         rest = at;
         break;
       }
-      instructions.push({ form, decoded, offset: start, record: at, back: length - i });
+      instructions.push({ form, decoded, offset: start, record: at, back });
       const { flow } = form.instruction;
-      const last = i === length - 1;
-      next = last && (flow === undefined || flow === "branch") ? start + this.#u8[at + REC_LENGTH] : -1;
+      if (back > 1) continue;
+      next = flow === undefined || flow === "branch" ? start + this.#u8[at + REC_LENGTH] : -1;
+      break;
     }
     if (instructions.length === 0) return undefined;
     const block_ = instructions.map(({ form }) => form.number);
