@@ -1,0 +1,234 @@
+/** A host without a hypervisor for xend's tests: domains end when a test says so. */
+import { join } from "node:path";
+import { makeElf, parseKernel, XEN_ELFNOTE } from "../../builder/mod.ts";
+import type { DomainInfo } from "../../hypervisor/host_domain.ts";
+import type { CreateRequest } from "../api/types.ts";
+import type { DomainConfig } from "../config/mod.ts";
+import type { ControlledDomain, ControlledHost, DomainControl, DomainEnd, DomainSpec } from "../host.ts";
+import type { DomainSettings, DomainSource, EndAction } from "./domain_source.ts";
+import { XendError } from "./errors.ts";
+import { XendLog } from "./log.ts";
+import { StateStore } from "./state_store.ts";
+import { Xend, type XendOptions } from "./xend.ts";
+
+export class FakeDomain implements ControlledDomain {
+  readonly #end = Promise.withResolvers<DomainEnd>();
+  readonly ended = this.#end.promise;
+  readonly nodes = new Map<string, string>();
+  readonly uuid: string;
+  readonly consoleBacklog = 0;
+  control: DomainControl = {};
+  pauses = 1;
+  received = "";
+  isDestroyed = false;
+  isShutdown = false;
+
+  constructor(readonly domid: number, readonly spec: DomainSpec) {
+    this.uuid = spec.uuid ?? "";
+  }
+
+  pause(): void {
+    this.pauses++;
+  }
+
+  unpause(): void {
+    this.pauses = Math.max(0, this.pauses - 1);
+  }
+
+  info(): DomainInfo {
+    const { vcpus, memoryMiB, name } = this.spec;
+    return {
+      domid: this.domid,
+      name,
+      running: false,
+      blocked: true,
+      paused: this.pauses > 0,
+      shutdown: this.isShutdown,
+      crashed: false,
+      dying: false,
+      cpuTimeNs: 1e9,
+      totPages: memoryMiB * 256,
+      maxPages: memoryMiB * 256,
+      vcpus: Array.from(
+        { length: vcpus },
+        (_, id) => ({ id, state: "blocked", pcpu: 0, cpuTimeNs: 1e9, retired: 0 }),
+      ),
+      counters: {},
+    };
+  }
+
+  read(path: string): string | undefined {
+    return this.nodes.get(path);
+  }
+
+  write(path: string, value: string): void {
+    this.nodes.set(path, value);
+    if (path === "control/shutdown" && this.nodes.get("control/feature-poweroff") === "1") {
+      this.end("poweroff");
+    }
+  }
+
+  rename(name: string): void {
+    this.nodes.set("name", name);
+  }
+
+  consoleInput(bytes: Uint8Array): void {
+    this.received += new TextDecoder().decode(bytes);
+  }
+
+  print(text: string): void {
+    this.spec.consoleOutput(new TextEncoder().encode(text));
+  }
+
+  end(reason: DomainEnd["reason"], registerDump?: string): void {
+    this.isShutdown = true;
+    this.#end.resolve({ reason, registerDump });
+  }
+
+  destroy(): Promise<void> {
+    this.isDestroyed = true;
+    this.#end.resolve({ reason: "poweroff" });
+    return Promise.resolve();
+  }
+}
+
+export class FakeHost implements ControlledHost {
+  readonly domains: FakeDomain[] = [];
+  /** Thrown by the next creation. */
+  failure: Error | undefined;
+  /** Awaited by each creation. */
+  gate: Promise<void> = Promise.resolve();
+  isStopped = false;
+
+  async createDomain(spec: DomainSpec): Promise<FakeDomain> {
+    await this.gate;
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
+    const domain = new FakeDomain(this.domains.length + 1, spec);
+    this.domains.push(domain);
+    return domain;
+  }
+
+  figures() {
+    return { pcpus: 2, internalErrors: 0 };
+  }
+
+  stop(): Promise<void> {
+    this.isStopped = true;
+    return Promise.resolve();
+  }
+
+  get last(): FakeDomain {
+    const last = this.domains.at(-1);
+    if (last === undefined) throw new Error("no domain was created");
+    return last;
+  }
+}
+
+const kernel = parseKernel(makeElf({
+  segments: [{ paddr: 0n, data: new Uint8Array(100) }],
+  notes: [
+    { type: XEN_ELFNOTE.LOADER, desc: "generic" },
+    { type: XEN_ELFNOTE.XEN_VERSION, desc: "xen-3.0" },
+  ],
+}));
+
+/** A configuration is JSON here: { name, vcpus?, autostart?, actions? }. */
+export class FakeSource implements DomainSource {
+  read(request: CreateRequest): DomainSettings {
+    let value: {
+      name?: string;
+      vcpus?: number;
+      autostart?: boolean;
+      actions?: Partial<DomainSettings["actions"]>;
+    };
+    try {
+      value = JSON.parse(request.text);
+    } catch (error) {
+      throw new XendError("bad-config", String(error));
+    }
+    const { name, vcpus = 1, autostart = false, actions = {} } = value ?? {};
+    if (typeof name !== "string" || name === "") throw new XendError("bad-config", "name is missing");
+    const config: DomainConfig = {
+      name,
+      kernel: "fake",
+      cmdline: "",
+      memoryMiB: 16,
+      maxMemoryMiB: 32,
+      vcpus,
+      onPoweroff: "destroy",
+      onReboot: "restart",
+      onCrash: "destroy",
+    };
+    const all = {
+      poweroff: "destroy",
+      reboot: "restart",
+      crash: "destroy",
+      watchdog: "destroy",
+      softReset: "soft-reset",
+    };
+    return {
+      config,
+      actions: { ...all as Record<keyof typeof all, EndAction>, ...actions },
+      startWithXend: autostart,
+      effective: config,
+      warnings: [],
+    };
+  }
+
+  images() {
+    return Promise.resolve({ kernel });
+  }
+}
+
+export interface FakeConfig {
+  readonly name: string;
+  readonly vcpus?: number;
+  readonly autostart?: boolean;
+  readonly actions?: Partial<DomainSettings["actions"]>;
+}
+
+export function fakeRequest(config: FakeConfig, more: Partial<CreateRequest> = {}): CreateRequest {
+  return {
+    fileName: "test.cfg",
+    text: JSON.stringify(config),
+    overrides: [],
+    directory: "/",
+    paused: false,
+    defineOnly: false,
+    environment: {},
+    ...more,
+  };
+}
+
+export interface FakeXend extends AsyncDisposable {
+  readonly xend: Xend;
+  readonly host: FakeHost;
+  readonly log: XendLog;
+  readonly directory: string;
+}
+
+/** xend over a fake host, its state in `directory` or a temporary folder, which is removed afterwards. */
+export function fakeXend(options: Partial<XendOptions> & { directory?: string } = {}): FakeXend {
+  const directory = options.directory ?? Deno.makeTempDirSync();
+  const host = new FakeHost();
+  const log = new XendLog();
+  const state = new StateStore(join(directory, "state"));
+  const xend = new Xend({ host, log, state, source: new FakeSource(), minimumLifeMs: 0, ...options });
+  return {
+    xend,
+    host,
+    log,
+    directory,
+    async [Symbol.asyncDispose]() {
+      await xend.stop(0);
+      if (options.directory === undefined) Deno.removeSync(directory, { recursive: true });
+    },
+  };
+}
+
+/** Lets what was begun come to rest. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+}
