@@ -9,6 +9,11 @@ export const OFFLINE = Deno.env.get("XENOLITH_OFFLINE") === "1";
 export const GUEST_FILES = {
   grub: { packages: ["grub-xen-host", "grub-xen-bin"], path: "usr/lib/grub-xen/grub-x86_64-xen.bin" },
   grubPae: { packages: ["grub-xen-host", "grub-xen-bin"], path: "usr/lib/grub-xen/grub-i386-xen.bin" },
+  // All of it at once: its files are the kernel and the ramdisk of configs/debian-installer.cfg.
+  installer: {
+    packages: ["debian-installer-12-netboot-amd64"],
+    path: "usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64",
+  },
   grubPvh: { packages: ["grub-xen-host", "grub-xen-bin"], path: "usr/lib/grub-xen/grub-i386-xen_pvh.bin" },
 } as const;
 

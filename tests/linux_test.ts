@@ -1,11 +1,7 @@
 /** Debian's stock kernels and programs, as unmodified guests. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { makeBusyboxInitramfs } from "../core/toolstack/guests/busybox.ts";
-import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
-import { debianKernel } from "../core/toolstack/guests/debian_kernel.ts";
 import { OFFLINE } from "./guests.ts";
-import { BEGIN, END, nativeOutput, userland, userlandEntries } from "./linux/userland.ts";
+import { runPrograms } from "./linux/programs_run.ts";
 import { Session } from "./session.ts";
 
 /** The machine may have much else to do. */
@@ -45,42 +41,36 @@ for (const [vcpus, memory] of [[1, 256], [2, 256], [2, 3072]]) {
   );
 }
 
+linuxTest("the 6.12 kernel of backports boots to a shell with 2 vCPUs", async () => {
+  await using session = new Session(["create", "-c", "-q", SHELL, "kernel=debian:6.12-cloud", "vcpus=2"]);
+  await session.expect(/# /, BOOT_SECONDS);
+  await session.send("nproc; uname -r\n");
+  await session.expect(/\n2\r\n6\.12\.\S+-cloud-amd64\r\n/, BOOT_SECONDS);
+  await session.send("poweroff\n");
+  const { code, stderr } = await session.finish(BOOT_SECONDS);
+  assert.equal(code, 0, stderr);
+});
+
+linuxTest("Debian's installer asks for the language on its first screen", async () => {
+  await using session = new Session(["create", "-c", "-q", "configs/debian-installer.cfg"]);
+  await session.expect("Starting system log daemon", 2 * BOOT_SECONDS);
+  await session.expect(/Select a language/, BOOT_SECONDS);
+  await session.expect(/Language:[^]*English[^]*<Go Back>/, 60);
+});
+
 Deno.test({
   name: "programs of Debian's print in the guest what they print natively, byte for byte",
   // Without this architecture there is no native run to compare with.
   ignore: OFFLINE || Deno.build.arch !== "x86_64" || Deno.build.os !== "linux",
   fn: async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      const programs = await userland();
-      const expected = await nativeOutput(programs);
-      const kernel = await debianKernel({ flavour: "cloud" }, {
-        cache: cacheDirectory(),
-        progress: console.error,
-      });
-      const ramdisk = join(folder, "initramfs");
-      await Deno.writeFile(
-        ramdisk,
-        makeBusyboxInitramfs(programs.busybox, { extra: userlandEntries(programs) }),
-      );
-      const settings = [`kernel=${kernel.path}`, `ramdisk=${ramdisk}`];
-      await using session = new Session(["create", "-c", "-q", SHELL, ...settings]);
-      const { code, stdout, stderr } = await session.finish(2 * BOOT_SECONDS);
-      assert.equal(code, 0, stderr);
-      const begin = stdout.indexOf(BEGIN), end = stdout.indexOf(END);
-      assert.ok(begin >= 0 && end > begin, `the programs did not run: ${stdout.slice(-1500)}`);
-      const printed = stdout.slice(stdout.indexOf("\n", begin) + 1, end);
-      const errors = stdout.slice(end + END.length);
-      const guest = sections(printed), native = sections(expected);
-      assert.ok(native.size > 40, "so many programs run");
-      const different = [...native].filter(([title, text]) => guest.get(title) !== text);
-      const report = different.map(([title, text]) =>
-        `${title}:\n--native\n${text}--guest\n${guest.get(title)}`
-      );
-      assert.equal(different.length, 0, `${report.join("\n")}\nstandard error:${errors}`);
-      assert.equal(printed, expected);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    const { native: expected, guest: printed, errors } = await runPrograms();
+    const guest = sections(printed), native = sections(expected);
+    assert.ok(native.size > 40, "so many programs run");
+    const different = [...native].filter(([title, text]) => guest.get(title) !== text);
+    const report = different.map(([title, text]) =>
+      `${title}:\n--native\n${text}--guest\n${guest.get(title)}`
+    );
+    assert.equal(different.length, 0, `${report.join("\n")}\nstandard error:${errors}`);
+    assert.equal(printed, expected);
   },
 });

@@ -116,6 +116,10 @@ async function fetchPackages(): Promise<TestResult[]> {
       from: "linux-image-cloud-amd64",
       fetch: async () => (await debianKernel({ flavour: "cloud" }, options)).path,
     },
+    backport: {
+      from: "linux-image-6.12-cloud-amd64",
+      fetch: async () => (await debianKernel({ flavour: "cloud", series: "6.12" }, options)).path,
+    },
     programs: {
       from: "busybox-static, coreutils and others",
       fetch: async () => `${(await userland(progress)).files.size} files`,

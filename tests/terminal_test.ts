@@ -52,6 +52,13 @@ Deno.test({
     await new Promise((resolve) => setTimeout(resolve, 2000));
     await session.send("\x03");
     await prompt();
+    // The terminal has another size from now on: it says so when it is asked.
+    await session.send("resize; stty size\r");
+    // The shell asks for its own purposes at each prompt, without moving before.
+    await session.expect("\x1b[999;999H\x1b[6n", 60);
+    await session.send("\x1b[48;132R");
+    await session.expect(/\n48 132\r/, 60);
+    await prompt();
     await session.send("poweroff\r");
     const { code, stdout } = await session.finish(180);
     assert.equal(code, 0, stdout.slice(-1500));

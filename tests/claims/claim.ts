@@ -14,6 +14,8 @@ const regularExpression = z.string().transform((text, context) => {
 const step = z.strictObject({
   await: regularExpression,
   send: z.string().optional(),
+  /** Between the two: what is typed is for a program that has to get so far first. */
+  pauseSeconds: z.number().positive().optional(),
   /** The machine may have much else to do. */
   seconds: z.number().positive().default(180),
 });
@@ -23,8 +25,26 @@ const judge = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("guest's own output"),
     steps: z.array(step).min(1),
-    exit: z.number().int().default(0),
+    /** "running": the claim is about the way to where the steps end. */
+    exit: z.union([z.number().int(), z.literal("running")]).default(0),
     stderr: regularExpression.optional(),
+    /** The command gets a pseudo-terminal of this size and TERM, by util-linux' script. */
+    terminal: z.strictObject({
+      rows: z.number().int().positive(),
+      columns: z.number().int().positive(),
+      kind: z.string(),
+    }).optional(),
+  }),
+  /** The guest prints its time of day again and again, in seconds since 1970; how far that moves against this process's clock. */
+  z.strictObject({
+    kind: z.literal("host's clock"),
+    steps: z.array(step).min(1),
+    /** Its one group is the time. */
+    stamp: regularExpression,
+    seconds: z.number().positive().default(60),
+    /** Times of the first and the last so many seconds are compared: those that were on their way the shortest. */
+    windowSeconds: z.number().positive().default(10),
+    maximumDriftMs: z.number().positive(),
   }),
   /** The host's /proc tells what the command costs after the steps, while the guest is left alone. */
   z.strictObject({
@@ -35,9 +55,13 @@ const judge = z.discriminatedUnion("kind", [
     maximumCorePercent: z.number().positive().optional(),
     maximumResidentMiB: z.number().positive().optional(),
   }),
-  /** The command itself holds the guest against another program and ends with 0 when they agree. */
-  z.strictObject({ kind: z.literal("another program"), seconds: z.number().positive().default(600) }),
-  /** A file that the command leaves behind has this in it. */
+  /** The command leaves files in $FOLDER; a program that is not ours, run there, ends with 0. */
+  z.strictObject({
+    kind: z.literal("another program"),
+    program: z.array(z.string()).min(1),
+    seconds: z.number().positive().default(600),
+  }),
+  /** A file that the command leaves in $FOLDER has this in it. */
   z.strictObject({
     kind: z.literal("a file's contents"),
     path: z.string(),
@@ -51,7 +75,10 @@ const shown = z.strictObject({
   capability: z.string(),
   /** The guest or client that this repository does not contain, on which it is shown. */
   on: z.string(),
-  /** "xenolith ARG..." runs this tree's own command, "deno ARG..." the same Deno; else a program of the machine. */
+  /**
+   * "xenolith ARG..." runs this tree's own command, "deno ARG..." the same Deno; else a program of the machine. $FOLDER
+   * becomes a folder for what it leaves behind, $XENOLITH in a shell's words this tree's command.
+   */
   command: z.array(z.string()).min(1),
   judge,
 });

@@ -14,22 +14,29 @@ function xenolithArguments([program, ...args]: readonly string[]): string[] {
 }
 
 async function follow(session: Session, steps: Steps): Promise<void> {
-  for (const { await: pattern, send, seconds } of steps) {
+  for (const { await: pattern, send, pauseSeconds, seconds } of steps) {
     await session.expect(pattern, seconds);
+    if (pauseSeconds !== undefined) await sleep(pauseSeconds);
     if (send !== undefined) await session.send(send);
   }
 }
 
+const XENOLITH = ["run", "-A", "--unstable-worker-options", `${ROOT}mod.ts`];
+
 /** Runs a command to its end. @throws AssertionError when it does not end with 0 */
-async function runToEnd([program, ...args]: readonly string[], seconds: number): Promise<void> {
+async function runToEnd(
+  [program, ...args]: readonly string[],
+  seconds: number,
+  directory: string = ROOT,
+): Promise<void> {
   const [command, all] = program === "deno"
     ? [Deno.execPath(), args]
     : program === "xenolith"
-    ? [Deno.execPath(), ["run", "-A", "--unstable-worker-options", "mod.ts", ...args]]
+    ? [Deno.execPath(), [...XENOLITH, ...args]]
     : [program, args];
   const child = new Deno.Command(command, {
     args: all,
-    cwd: ROOT,
+    cwd: directory,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -59,12 +66,62 @@ function accounting(pid: number): { seconds: number; residentMiB: number } {
 
 const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
+/** Runs a command that leaves files in a folder, then looks at them. */
+async function withFolder(
+  command: readonly string[],
+  seconds: number,
+  look: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const xenolith = [Deno.execPath(), ...XENOLITH].map((word) => `'${word}'`).join(" ");
+    await runToEnd(
+      command.map((word) => word.replaceAll("$FOLDER", folder).replaceAll("$XENOLITH", xenolith)),
+      seconds,
+    );
+    await look(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/**
+ * How far a guest's time of day moved against this process's own clock, in milliseconds. A stamp is heard of late, never
+ * early: in each window the least difference counts.
+ */
+async function clockDrift(
+  session: Session,
+  judge: Extract<Judge, { kind: "host's clock" }>,
+): Promise<number> {
+  const samples: { host: number; behind: number }[] = [];
+  const start = performance.now(), end = start + judge.seconds * 1000;
+  while (performance.now() < end) {
+    const text = await session.expect(judge.stamp, 30);
+    const host = performance.now();
+    const guest = Number(judge.stamp.exec(text)?.[1]) * 1000;
+    samples.push({ host, behind: performance.timeOrigin + host - guest });
+  }
+  const least = (from: number, to: number) => {
+    const some = samples.filter(({ host }) => host >= from && host < to);
+    assert.ok(some.length >= 20, `${some.length} stamps in ${judge.windowSeconds} s`);
+    return Math.min(...some.map(({ behind }) => behind));
+  };
+  const window = judge.windowSeconds * 1000;
+  return least(end - window, end) - least(start, start + window);
+}
+
 /** @throws Error when the claim does not hold */
 export async function judgeClaim({ command, judge }: Claim): Promise<Finding> {
   switch (judge.kind) {
     case "guest's own output": {
-      await using session = new Session(xenolithArguments(command));
+      const { terminal } = judge;
+      await using session = new Session(
+        xenolithArguments(command),
+        terminal === undefined ? {} : { TERM: terminal.kind },
+        terminal ?? false,
+      );
       await follow(session, judge.steps);
+      if (judge.exit === "running") return;
       const { code, stderr } = await session.finish(180);
       assert.equal(code, judge.exit, stderr);
       if (judge.stderr !== undefined) assert.match(stderr, judge.stderr);
@@ -87,11 +144,20 @@ export async function judgeClaim({ command, judge }: Claim): Promise<Finding> {
       assert.ok(residentMiB < maximumResidentMiB, `${residentMiB.toFixed(0)} MiB resident`);
       return `${share.toFixed(1)} % of a core, ${residentMiB.toFixed(0)} MiB resident`;
     }
+    case "host's clock": {
+      await using session = new Session(xenolithArguments(command));
+      await follow(session, judge.steps);
+      const drift = await clockDrift(session, judge);
+      assert.ok(Math.abs(drift) < judge.maximumDriftMs, `${drift.toFixed(3)} ms in ${judge.seconds} s`);
+      return `${drift.toFixed(3)} ms in ${judge.seconds} s`;
+    }
     case "another program":
-      return void await runToEnd(command, judge.seconds);
+      await withFolder(command, judge.seconds, (folder) => runToEnd(judge.program, judge.seconds, folder));
+      return;
     case "a file's contents":
-      await runToEnd(command, judge.seconds);
-      assert.match(await Deno.readTextFile(new URL(judge.path, `file://${ROOT}`)), judge.contains);
+      await withFolder(command, judge.seconds, async (folder) => {
+        assert.match(await Deno.readTextFile(`${folder}/${judge.path}`), judge.contains);
+      });
       return;
   }
 }

@@ -12,7 +12,8 @@ const DIRECTORIES = ["bin", "dev", "etc", "lib", "lib/modules", "proc", "root", 
 /**
  * What process 1 does before it becomes busybox's init, which gets what poweroff, halt and reboot ask for by signals, and
  * whose children (unlike a script's background jobs) do not ignore ^C. Words of the kernel's command line that the kernel
- * does not know come in as environment variables: LINES and COLUMNS tell the size of the terminal.
+ * does not know come in as environment variables: LINES and COLUMNS tell the size of the terminal
+ * at the start; programs that see them later would believe them more than the terminal.
  */
 const INIT = `#!/bin/sh
 export PATH=/bin
@@ -26,6 +27,7 @@ for module in /lib/modules/*.ko; do
   [ -e "$module" ] && insmod "$module"
 done
 [ -n "$LINES" ] && [ -n "$COLUMNS" ] && stty rows "$LINES" cols "$COLUMNS"
+unset LINES COLUMNS
 cat /etc/motd
 exec init
 `;
@@ -44,8 +46,21 @@ const PROFILE = `export PATH=/bin HOME=/root PS1='\\h:\\w\\$ '
 cd
 `;
 
+/**
+ * A PV console's ring carries bytes and nothing of the terminal at its other end, so nobody tells the guest of a window
+ * that changed its size. As over a serial line, the terminal itself is asked: where its last place is (DSR 6, ECMA-48).
+ */
+const RESIZE = `#!/bin/sh
+settings=$(stty -g)
+stty -icanon -echo min 0 time 30
+printf '\\0337\\033[999;999H\\033[6n\\0338'
+IFS='[;' read -r -d R -t 3 escape rows columns
+stty "$settings"
+[ -n "$columns" ] && stty rows "$rows" cols "$columns"
+`;
+
 const MOTD = `
-Busybox on Linux, in a PV domain. "poweroff" ends it.
+Busybox on Linux, in a PV domain. "poweroff" ends it; "resize" after the terminal's size has changed.
 
 `;
 
@@ -82,12 +97,15 @@ export function makeBusyboxInitramfs(
     { kind: "character device", path: "dev/console", major: 5, minor: 1 },
     { kind: "character device", path: "dev/null", major: 1, minor: 3, mode: 0o666 },
     { kind: "file", path: "bin/busybox", data: busybox, mode: 0o755 },
-    ...appletNames(busybox).filter((name) => name !== "busybox").map((name): InitramfsEntry => ({
+    ...appletNames(busybox).filter((name) => name !== "busybox" && name !== "resize").map((
+      name,
+    ): InitramfsEntry => ({
       kind: "link",
       path: `bin/${name}`,
       target: "busybox",
     })),
     { kind: "file", path: "init", data: INIT, mode: 0o755 },
+    { kind: "file", path: "bin/resize", data: RESIZE, mode: 0o755 },
     { kind: "file", path: "bin/hotplug", data: HOTPLUG, mode: 0o755 },
     { kind: "file", path: "etc/inittab", data: INITTAB },
     { kind: "file", path: "etc/profile", data: PROFILE },
