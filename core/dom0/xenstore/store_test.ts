@@ -1,63 +1,10 @@
 import assert from "node:assert/strict";
-import { Connection, type DomainControl } from "./connection.ts";
-import { encodeMessage, MessageReader, MessageType as T, toBytes, toText } from "./protocol.ts";
+import { Connection } from "./connection.ts";
+import { encodeMessage, MessageType as T } from "./protocol.ts";
 import { XenStoreRing } from "./ring.ts";
 import { XenStoreService } from "./service.ts";
 import { Store } from "./store.ts";
-
-const nobody: DomainControl = {
-  introduce: () => {},
-  release: () => {},
-  resume: () => {},
-  setTarget: () => {},
-  isIntroduced: () => false,
-  log: () => {},
-  tracing: false,
-};
-
-/** A client that sends one request and reads its reply and the events behind it. */
-class Client {
-  readonly connection: Connection;
-  #requestId = 0;
-  constructor(store: Store, domid: number) {
-    this.connection = new Connection(store, domid, nobody, () => {});
-  }
-  ask(type: number, text: string, transactionId = 0): string {
-    const requestId = ++this.#requestId;
-    this.connection.request({ type, requestId, transactionId, payload: toBytes(text) });
-    const replies = this.events();
-    const reply = replies.find((r) => r.requestId === requestId);
-    this.late.push(...replies.filter((r) => r !== reply).map((r) => r.text));
-    assert.ok(reply);
-    return reply.type === T.ERROR ? `error ${reply.text}` : reply.text;
-  }
-  late: string[] = [];
-  events() {
-    const reader = new MessageReader();
-    const found: { type: number; requestId: number; text: string }[] = [];
-    for (;;) {
-      const bytes = this.connection.takeOutput(reader.room);
-      if (bytes.length === 0) return found;
-      reader.push(bytes);
-      for (let m = reader.next(); m; m = reader.next()) {
-        found.push({ type: m.type, requestId: m.requestId, text: toText(m.payload) });
-      }
-    }
-  }
-  takeLate(): string[] {
-    const all = [...this.late, ...this.events().map((e) => e.text)];
-    this.late = [];
-    return all;
-  }
-}
-
-function guestStore(): { store: Store; dom0: Client; guest: Client } {
-  const store = new Store();
-  const dom0 = new Client(store, 0);
-  dom0.ask(T.MKDIR, "/local/domain/1\0");
-  dom0.ask(T.SET_PERMS, "/local/domain/1\0n1\0");
-  return { store, dom0, guest: new Client(store, 1) };
-}
+import { Client, description, guestStore, nobody, ringCall, RingGuest } from "./testing.ts";
 
 Deno.test("read, write, directory, remove", () => {
   const { dom0 } = guestStore();
@@ -107,8 +54,8 @@ Deno.test("watches fire once at once, then for changes at and below their path",
 });
 
 Deno.test("a transaction commits whole, and gives EAGAIN only when what it saw has changed", () => {
-  const { dom0 } = guestStore();
-  const other = new Client((dom0.connection as unknown as { store: Store }).store, 0);
+  const { store, dom0 } = guestStore();
+  const other = new Client(store, 0);
   dom0.ask(T.WRITE, "/n\0" + "1");
   const begin = () => Number(dom0.ask(T.TRANSACTION_START, "\0").replace("\0", ""));
   let tx = begin();
@@ -162,54 +109,12 @@ Deno.test("a long directory comes in parts", () => {
   assert.deepEqual(text.slice(0, -1).split("\0"), names);
 });
 
-/** A guest's end of the ring, as xenbus drivers do it. */
-class RingGuest {
-  readonly #bytes = new Uint8Array(new SharedArrayBuffer(4096));
-  readonly page = { bytes: this.#bytes, written: () => {} };
-  readonly words = new Int32Array(this.#bytes.buffer);
-  put(bytes: Uint8Array): number {
-    let i = 0;
-    while (i < bytes.length && this.words[513] - this.words[512] < 1024) {
-      this.#bytes[this.words[513]++ & 1023] = bytes[i++];
-    }
-    return i;
-  }
-  take(): Uint8Array {
-    const bytes: number[] = [];
-    while (this.words[514] !== this.words[515]) bytes.push(this.#bytes[1024 + (this.words[514]++ & 1023)]);
-    return Uint8Array.from(bytes);
-  }
-}
-
 Deno.test("requests and replies larger than the ring pass over it in pieces", () => {
   const service = new XenStoreService();
   const guest = new RingGuest();
   let events = 0;
-  const description = {
-    domid: 3,
-    name: "g",
-    uuid: "00000000-0000-0000-0000-000000000003",
-    memoryKiB: 1024,
-    maxMemoryKiB: 1024,
-    vcpus: 1,
-    store: { port: 1, frame: 5 },
-    console: { port: 2, frame: 6 },
-    image: { kernel: "/k", commandLine: "" },
-    startTime: 0,
-  };
-  const end = service.introduce(description, guest.page, () => void events++);
-  const call = (type: number, text: string) => {
-    let request = encodeMessage({ type, requestId: 7, transactionId: 0, payload: toBytes(text) });
-    const reader = new MessageReader();
-    for (let turns = 0; turns < 100; turns++) {
-      request = request.subarray(guest.put(request));
-      end.service();
-      reader.push(guest.take());
-      const reply = reader.next();
-      if (reply) return toText(reply.payload);
-    }
-    throw new Error("no reply");
-  };
+  const end = service.introduce(description(3, { name: "g" }), guest.page, () => void events++);
+  const call = (type: number, text: string) => ringCall(guest, () => end.service(), type, text)[1];
   assert.equal(call(T.READ, "name\0"), "g");
   const long = "v".repeat(2000);
   assert.equal(call(T.WRITE, `data/long\0${long}`), "OK\0");

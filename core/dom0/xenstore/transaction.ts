@@ -15,7 +15,7 @@ export class Transaction {
 
   /** Runs a write now, on the snapshot, and again on the live store at commit. */
   write(action: (view: StoreView) => void): void {
-    action(this.view);
+    this.view.attempt(() => action(this.view));
     this.#writes.push(action);
   }
 

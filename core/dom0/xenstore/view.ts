@@ -160,6 +160,24 @@ export class StoreView {
     for (const path of gone) this.remove(path);
   }
 
+  /** Runs `action`; when it throws, nothing that it did to the view stays. */
+  attempt<T>(action: () => T): T {
+    const { root } = this;
+    const changes = this.changes.length;
+    const [owned, named] = [new Map(this.ownedDelta), new Map(this.namedDelta)];
+    try {
+      return action();
+    } catch (error) {
+      this.root = root;
+      this.changes.length = changes;
+      for (const [kept, delta] of [[owned, this.ownedDelta], [named, this.namedDelta]]) {
+        delta.clear();
+        for (const [domid, by] of kept) delta.set(domid, by);
+      }
+      throw error;
+    }
+  }
+
   #create(path: string, value: Uint8Array): void {
     const { domid } = this.who;
     const parent = parentPath(path);
