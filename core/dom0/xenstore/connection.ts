@@ -434,6 +434,6 @@ function domidOf(text: string): number {
 /** A domain other than Domain-0. */
 function guestOf(text: string): number {
   const domid = domidOf(text);
-  if (domid === 0) throw new XenStoreError("EINVAL");
+  if (domid === 0 || domid === DOMID_SELF) throw new XenStoreError("EINVAL");
   return domid;
 }

@@ -10,8 +10,8 @@ export interface XenStoreSocket {
   readonly path: string;
   /** Clients that are connected now. */
   readonly clients: number;
-  /** Ends all clients' connections and removes the socket file. */
-  close(): void;
+  /** Ends all clients' connections; the socket file is gone when the promise resolves, and another may take its place. */
+  close(): Promise<void>;
 }
 
 /** Another process serves this socket. */
@@ -39,7 +39,7 @@ export async function startXenStoreSocket(service: XenStoreService, path: string
       client.run().finally(() => clients.delete(client));
     }
   };
-  accept().catch((error) => {
+  const accepting = accept().catch((error) => {
     if (!closed) service.log(`the XenStore socket is lost: ${error}`);
   });
   return {
@@ -47,16 +47,12 @@ export async function startXenStoreSocket(service: XenStoreService, path: string
     get clients() {
       return clients.size;
     },
-    close() {
-      if (closed) return;
+    async close() {
+      if (!closed) listener.close();
       closed = true;
-      listener.close();
       for (const client of clients) client.close();
-      try {
-        Deno.removeSync(path);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
+      // Deno removes the file once nobody waits for clients any more.
+      await accepting;
     },
   };
 }

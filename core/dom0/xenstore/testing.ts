@@ -75,7 +75,9 @@ export class RingGuest {
   }
   take(): Uint8Array {
     const bytes: number[] = [];
-    while (this.words[514] !== this.words[515]) bytes.push(this.#bytes[1024 + (this.words[514]++ & 1023)]);
+    while (this.words[514] !== this.words[515] && bytes.length < 1024) {
+      bytes.push(this.#bytes[1024 + (this.words[514]++ & 1023)]);
+    }
     return Uint8Array.from(bytes);
   }
 }
