@@ -60,18 +60,37 @@ export const SchedVcpu = struct("sched_vcpu", {
   /** Where it runs now, or NONE. */
   pcpu: "i32",
   lastPcpu: "i32",
-  /** Its place in the run queue (0 at the head), or NONE. */
+  /** Its place in the run queue (in no order), or NONE. */
   queued: "i32",
   /** Its place in the timer heap, or NONE. */
   timerSlot: "i32",
   /** Why it was unblocked from SCHEDOP_poll: 1 when by the timeout. */
   pollTimedOut: "i32",
+  /** Of its domain: weight, and cap in per cent of a pCPU for all vCPUs together (0: none). */
   weight: "i32",
   cap: "i32",
-  /** Nanoseconds. Fair share reckoning, cpu time, when it was last put on a pCPU. */
-  virtualRuntime: "f64",
+  /** Priority of credit.ts. */
+  priority: "i32",
+  /** Its place in the list of active vCPUs, which earn credits, or NONE. */
+  activeSlot: "i32",
+  /** SCHEDOP_yield: whoever waits goes first, once. */
+  yielded: "i32",
+  /** Hard and soft affinity: masks of pCPUs. */
+  hardLo: "i32",
+  hardHi: "i32",
+  softLo: "i32",
+  softHi: "i32",
+  credit: "f64",
+  /** System time when it came into the run queue. */
+  queuedSince: "f64",
+  /** Nanoseconds: CPU time; since when it is not booked. */
   cpuTime: "f64",
   ranSince: "f64",
+  /** Counters: times it was put on a pCPU, on another than before, woken, parked. */
+  switches: "f64",
+  migrations: "f64",
+  wakes: "f64",
+  parks: "f64",
   /** System times in nanoseconds; Infinity: off. */
   singleshot: "f64",
   pollDeadline: "f64",
@@ -96,6 +115,8 @@ export const PauseFlag = {
   VCPU_PAUSED: 16,
   /** The domain has shut down or is dying. */
   SHUTDOWN: 32,
+  /** Its domain's cap is used up: until it has earned credits again. */
+  PARKED: 64,
 } as const;
 
 export const MachineHeader = struct("machine", {
@@ -108,15 +129,21 @@ export const MachineHeader = struct("machine", {
   stopping: "i32",
   /** Domain-0's futex word, counted up by notifyDom0. */
   dom0Wake: "i32",
-  /** vCPUs in the run queue and in the timer heap. */
+  /** vCPUs in the run queue, in the timer heap, in the list of those that earn credits, and those that are parked. */
   queueLength: "i32",
   heapLength: "i32",
+  activeLength: "i32",
+  parked: "i32",
   /** Slots of the vCPU table ever used: how far a scan must go. */
   vcpuSlots: "i32",
   /** Latest time (ns of system time) any thread has told a guest. Under clockLock. */
   clockMaximum: "f64",
-  /** The lowest virtual runtime: where new and waking vCPUs start. */
-  virtualNow: "f64",
+  /** System times of the last and the next accounting of credits. */
+  accountedAt: "f64",
+  nextAccounting: "f64",
+  accountings: "f64",
+  /** What all active vCPUs had together after the last one. */
+  creditBalance: "f64",
   /** Wall-clock nanoseconds since 1970 at system time 0. */
   wallClockEpoch: "f64",
   /** Counters. */
@@ -136,6 +163,7 @@ const machineParts = {
   vcpus: SchedVcpu.size * MAX_VCPUS,
   queue: 4 * MAX_VCPUS,
   heap: 4 * MAX_VCPUS,
+  active: 4 * MAX_VCPUS,
   /** A bit for each domid with notifications for Domain-0. */
   dom0Pending: 4096,
   /** Atomic clock cells of the calibration of a worker's clock: one f64 pair each pCPU. */

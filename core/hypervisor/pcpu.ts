@@ -7,14 +7,15 @@ import { MACHINE, MachineHeader, NONE, PcpuMode, PcpuState } from "./layout.ts";
 import { releaseAllLocks } from "./lock.ts";
 import type { Machine } from "./machine.ts";
 import { crashDomain } from "./shutdown.ts";
-import { TIME_SLICE } from "./scheduler.ts";
-import { updateVcpuTime } from "./time.ts";
+import { MILLISECOND, updateVcpuTime } from "./time.ts";
 import type { Vcpu } from "./vcpu.ts";
 
 /** What an exit costs beside the instructions retired, in instructions: exits must use up a slice too. */
 const EXIT_COST = 50;
 const LEAST_BUDGET = 200;
 const MOST_BUDGET = 1 << 28;
+/** How far apart looks at the clock are planned, nanoseconds: the pace of what runs may change. */
+const LOOK_PERIOD = 1 * MILLISECOND;
 /** Longest sleep, so that a lost wake-up would cost a second and not the machine. */
 const LONGEST_SLEEP_MS = 1000;
 /** A sleep that may be spent on collecting garbage. */
@@ -61,6 +62,7 @@ export class Pcpu {
     if (Atomics.load(this.#words, this.#mail) !== 0) this.takeOrders();
     const now = machine.now();
     this.#fireTimers(now);
+    machine.scheduler.accountWhenDue(now);
     const index = machine.scheduler.pick(now);
     if (index === NONE) return this.#sleep(wake, now);
     const { owner, vcpuId } = machine.scheduler.entry(index);
@@ -95,7 +97,7 @@ export class Pcpu {
 
   #fireTimers(now: number): void {
     const { machine } = this;
-    for (const entry of machine.scheduler.takeDueTimers(now)) {
+    for (const entry of machine.scheduler.timers.takeDue(now)) {
       const vcpu = machine.vcpuOf(entry.owner - 1, entry.vcpuId);
       if (vcpu !== undefined) this.support.sendTimer(vcpu);
     }
@@ -111,17 +113,17 @@ export class Pcpu {
   #runVcpu(vcpu: Vcpu, start: number): void {
     const { machine, support } = this;
     const { scheduler } = machine;
+    const { timers } = scheduler;
     const context = vcpu.hypercall;
     const { engine, view } = context;
     const { ctx, sched } = vcpu;
     const pcpu = machine.pcpus[machine.pcpu];
     support.scheduledIn(context);
     updateVcpuTime(vcpu, start);
-    let sliceEnd = start + TIME_SLICE;
     let now = start, since = start, sinceRetired = view.number(ctx, "retired"), retired = sinceRetired;
     let exits = 0, left = 0, boundary = 0;
     for (;;) {
-      if (left <= 0 || scheduler.nextDeadline() < boundary) {
+      if (left <= 0 || timers.next() < boundary) {
         // A look at the clock: timers, the end of the slice, and how far the next look is.
         now = machine.now();
         const done = retired - sinceRetired + exits * EXIT_COST;
@@ -133,18 +135,19 @@ export class Pcpu {
         }
         this.#fireTimers(now);
         this.#periodic(vcpu, now);
-        if (now >= sliceEnd) {
-          scheduler.account(vcpu.index, now);
-          if (scheduler.someoneWaits(vcpu.index)) break;
-          sliceEnd = now + TIME_SLICE;
-        }
-        boundary = Math.min(sliceEnd, scheduler.nextDeadline());
+        if (scheduler.look(vcpu.index, now)) break;
+        boundary = Math.min(scheduler.boundary(), now + LOOK_PERIOD);
         if (sched.periodicPeriod !== 0) {
           boundary = Math.min(boundary, sched.periodicLast + sched.periodicPeriod);
         }
         left = Math.min(MOST_BUDGET, Math.max(LEAST_BUDGET, Math.ceil((boundary - now) / this.#pace)));
       }
-      if (sched.flags !== 0 || pcpu.reschedule !== 0 || this.#words[this.#mail] !== 0) break;
+      if (sched.flags !== 0 || this.#words[this.#mail] !== 0) break;
+      if (pcpu.reschedule !== 0) {
+        const rest = scheduler.protectedUntil(vcpu.index) - machine.now();
+        if (rest <= 0) break;
+        left = Math.min(left, Math.max(LEAST_BUDGET, Math.ceil(rest / this.#pace)));
+      }
       support.beforeEntry(context);
       if (sched.flags !== 0) break;
       const held = vcpu.upcallsHeldUntil - retired;

@@ -1,41 +1,73 @@
 /**
- * A fair scheduler over the runnable vCPUs of all domains, in shared memory: any thread may wake, block and pause vCPUs, any pCPU takes the one that
- * has had the least processor time for its weight. There is one run queue, so an idle pCPU has nothing to steal: it takes what waits.
+ * The credit scheduler over the runnable vCPUs of all domains (xen/common/sched/credit.c), in shared memory: any thread may wake, block and pause vCPUs,
+ * any pCPU takes the one that should run. There is one run queue, so an idle pCPU need not look for others' work to steal: it takes what waits.
+ *
+ * A running vCPU burns credits, and those that run or want to earn them by weight every 30 ms. Who has some left (UNDER) goes before those who are OVER; one
+ * that wakes with some left is BOOSTed before both until a tick finds it running. Within a priority it is first come, first served, in slices of 30 ms.
  */
+import {
+  ALL_CPUS,
+  type Claim,
+  creditsOf,
+  DEFAULT_WEIGHT,
+  fairShares,
+  maskHas,
+  MOST_CREDITS,
+  Priority,
+  RATELIMIT,
+  SLICE_CREDITS,
+  TICK,
+  TIME_SLICE,
+} from "./credit.ts";
 import { MACHINE, MAX_VCPUS, NONE, PauseFlag, PcpuMode, SchedVcpu } from "./layout.ts";
+import type { CpuMask } from "./credit.ts";
 import type { Lock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
-import { SharedHeap } from "./heap.ts";
-import { MILLISECOND } from "./time.ts";
+import { IndexSet } from "./index_set.ts";
 import type { View } from "./struct.ts";
+import { MILLISECOND } from "./time.ts";
 import { Runstate, type Vcpu } from "./vcpu.ts";
+import { VcpuTimers } from "./vcpu_timers.ts";
 
-/** Longest time a vCPU runs while others wait. */
-export const TIME_SLICE = 10 * MILLISECOND;
-/** How much less a vCPU must have run before it takes a pCPU away from another when it wakes. */
-const WAKE_MARGIN = MILLISECOND;
-const DEFAULT_WEIGHT = 256;
 /** PV vCPUs begin with a periodic timer of 10 ms (Xen: pv_vcpu_initialise). */
 const DEFAULT_PERIOD = 10 * MILLISECOND;
+/** How much longer than its peers a vCPU waits for the pCPU that it ran on last, and for one of its soft affinity. */
+const MOVE_DELAY = TIME_SLICE / 3;
+const SOFT_DELAY = 2 * TIME_SLICE;
+/** An accounting that comes late makes up for so many periods. */
+const MOST_PERIODS = 10;
 
 export type SchedEntry = View<typeof SchedVcpu.fields>;
 
 export class Scheduler {
+  readonly timers: VcpuTimers;
   readonly #entries: SchedEntry[] = [];
-  readonly #queue = MACHINE.queue >>> 2;
-  readonly #words: Int32Array;
-  readonly #timers: SharedHeap;
+  readonly #queue: IndexSet;
+  readonly #active: IndexSet;
+  /** Of the vCPU that runs on this thread's pCPU. */
+  #pickedAt = 0;
+  #sliceEnd = 0;
+  #nextTick = 0;
 
   constructor(private readonly machine: Machine, readonly lock: Lock) {
-    this.#words = machine.views.i32;
-    this.#timers = new SharedHeap(
-      machine.views.i32,
-      MACHINE.heap >>> 2,
-      () => machine.header.heapLength,
-      (length) => machine.header.heapLength = length,
-      (index) => this.entry(index).deadline,
-      (index, slot) => this.entry(index).timerSlot = slot,
+    const { header, views } = machine;
+    this.#queue = new IndexSet(
+      views.i32,
+      MACHINE.queue >>> 2,
+      () => header.queueLength,
+      (length) => header.queueLength = length,
+      (index) => this.entry(index).queued,
+      (index, place) => this.entry(index).queued = place,
     );
+    this.#active = new IndexSet(
+      views.i32,
+      MACHINE.active >>> 2,
+      () => header.activeLength,
+      (length) => header.activeLength = length,
+      (index) => this.entry(index).activeSlot,
+      (index, place) => this.entry(index).activeSlot = place,
+    );
+    this.timers = new VcpuTimers(machine, this);
   }
 
   /** The table entry of a vCPU. */
@@ -63,12 +95,21 @@ export class Scheduler {
           entry.lastPcpu =
           entry.queued =
           entry.timerSlot =
+          entry.activeSlot =
             NONE;
-        entry.pollTimedOut = 0;
+        entry.pollTimedOut = entry.yielded = 0;
         entry.weight = DEFAULT_WEIGHT;
         entry.cap = 0;
-        entry.virtualRuntime = header.virtualNow;
-        entry.cpuTime = entry.ranSince = 0;
+        entry.priority = Priority.UNDER;
+        entry.credit = 0;
+        entry.hardLo = entry.softLo = ALL_CPUS.lo;
+        entry.hardHi = entry.softHi = ALL_CPUS.hi;
+        entry.cpuTime = entry.ranSince = entry.queuedSince = 0;
+        entry.switches =
+          entry.migrations =
+          entry.wakes =
+          entry.parks =
+            0;
         entry.singleshot = entry.pollDeadline = entry.deadline = Infinity;
         entry.periodicPeriod = DEFAULT_PERIOD;
         entry.periodicLast = 0;
@@ -83,8 +124,10 @@ export class Scheduler {
     this.lock.with(() => {
       const entry = this.entry(index);
       if (entry.pcpu !== NONE) throw new Error(`vCPU slot ${index} removed while it runs`);
-      this.#dequeue(index);
-      this.#timers.remove(entry.timerSlot);
+      this.#queue.delete(index);
+      this.#active.delete(index);
+      this.#unpark(entry);
+      this.timers.remove(index);
       entry.owner = 0;
     });
   }
@@ -96,25 +139,22 @@ export class Scheduler {
     this.lock.acquire();
     const entry = vcpu.sched;
     entry.flags |= flags;
-    this.#dequeue(vcpu.index);
+    this.#queue.delete(vcpu.index);
     const elsewhere = entry.pcpu !== NONE && entry.pcpu !== this.machine.pcpu;
     this.lock.release();
     if (elsewhere) this.machine.kickVcpu(vcpu);
   }
 
-  /** Clears flags; a vCPU that has none left is queued. */
+  /** Clears flags; a vCPU that has none left wakes: it is queued, and boosted when it has credits. */
   clearFlags(vcpu: Vcpu, flags: number): void {
     this.lock.acquire();
     const entry = vcpu.sched;
-    let preempted: Vcpu | undefined;
     if ((entry.flags & flags) !== 0) {
       entry.flags &= ~flags;
-      if ((flags & PauseFlag.POLL) !== 0) this.#setDeadlines(vcpu.index, entry.singleshot, Infinity);
-      preempted = this.#enqueueIfRunnable(vcpu.index);
-      if (entry.queued !== NONE) vcpu.enterRunstate(Runstate.runnable, this.machine.clock.peek());
+      if ((flags & PauseFlag.POLL) !== 0) this.timers.setPollDeadline(vcpu.index, Infinity);
+      this.wakeEntry(vcpu.index, this.machine.clock.peek(), vcpu);
     }
     this.lock.release();
-    if (preempted !== undefined) this.machine.kickVcpu(preempted);
   }
 
   /**
@@ -131,7 +171,7 @@ export class Scheduler {
     const entry = vcpu.sched;
     entry.pollTimedOut = 0;
     entry.flags |= PauseFlag.BLOCKED | PauseFlag.POLL;
-    this.#setDeadlines(vcpu.index, entry.singleshot, deadline);
+    this.timers.setPollDeadline(vcpu.index, deadline);
     this.lock.release();
   }
 
@@ -142,82 +182,42 @@ export class Scheduler {
     if (pcpu !== NONE && pcpu !== this.machine.pcpu) this.machine.kickVcpu(vcpu);
   }
 
-  /** SCHEDOP_yield: goes behind everyone who waits now. */
+  /** SCHEDOP_yield: goes behind everyone who waits now, whatever their priority. */
   yield(vcpu: Vcpu): void {
     this.lock.acquire();
-    const { header } = this.machine;
-    const entry = vcpu.sched;
-    for (let place = 0; place < header.queueLength; place++) {
-      const waiting = this.entry(this.#words[this.#queue + place]);
-      entry.virtualRuntime = Math.max(entry.virtualRuntime, waiting.virtualRuntime + 1);
+    const { pcpu } = vcpu.sched;
+    if (pcpu !== NONE && this.#best(pcpu) !== NONE) {
+      vcpu.sched.yielded = 1;
+      this.machine.pcpus[pcpu].reschedule = 1;
     }
-    if (header.queueLength > 0 && entry.pcpu !== NONE) this.machine.pcpus[entry.pcpu].reschedule = 1;
     this.lock.release();
   }
 
-  // ---- timers
+  // ---- parameters
 
-  /** set_timer_op and VCPUOP_set_singleshot_timer: system time, Infinity: off. */
-  setSingleshot(vcpu: Vcpu, deadline: number): void {
-    this.lock.acquire();
-    this.#setDeadlines(vcpu.index, deadline, vcpu.sched.pollDeadline);
-    this.lock.release();
-  }
-
-  /** VCPUOP_set_periodic_timer; nanoseconds, 0: off. */
-  setPeriodic(vcpu: Vcpu, period: number): void {
-    this.lock.acquire();
-    vcpu.sched.periodicPeriod = period;
-    this.lock.release();
-  }
-
-  /** When the next timer of any vCPU is due. */
-  nextDeadline(): number {
-    const { header } = this.machine;
-    return header.heapLength === 0 ? Infinity : this.#timers.topKey();
-  }
-
-  /**
-   * Takes the timers that are due. A poll that timed out is unblocked here; vCPUs whose single-shot timer is due are returned: they get VIRQ_TIMER.
-   */
-  takeDueTimers(now: number): SchedEntry[] {
-    const due: SchedEntry[] = [];
-    if (this.nextDeadline() > now) return due;
-    const preempted: Vcpu[] = [];
-    this.lock.acquire();
-    while (this.nextDeadline() <= now) {
-      const index = this.#timers.top();
-      const entry = this.entry(index);
-      const { singleshot, pollDeadline } = entry;
-      this.machine.header.timersFired++;
-      this.#setDeadlines(
-        index,
-        singleshot <= now ? Infinity : singleshot,
-        pollDeadline <= now ? Infinity : pollDeadline,
-      );
-      if (singleshot <= now) due.push(entry);
-      if (pollDeadline <= now && (entry.flags & PauseFlag.POLL) !== 0) {
-        entry.pollTimedOut = 1;
-        entry.flags &= ~(PauseFlag.BLOCKED | PauseFlag.POLL);
-        const victim = this.#enqueueIfRunnable(index);
-        if (entry.queued !== NONE) {
-          this.machine.attached(entry.owner - 1)?.vcpus[entry.vcpuId].enterRunstate(Runstate.runnable, now);
-        }
-        if (victim !== undefined) preempted.push(victim);
+  /** XEN_DOMCTL_SCHEDOP_putinfo: of all vCPUs of a domain. @param cap per cent of a pCPU, 0: none */
+  setParameters(vcpus: readonly Vcpu[], weight: number, cap: number): void {
+    this.lock.with(() => {
+      for (const vcpu of vcpus) {
+        const entry = vcpu.sched;
+        entry.weight = weight;
+        entry.cap = cap;
+        if (cap === 0 && this.#unpark(entry)) this.#enqueue(vcpu.index, this.machine.clock.peek());
       }
-    }
-    this.lock.release();
-    for (const victim of preempted) this.machine.kickVcpu(victim);
-    return due;
+    });
   }
 
-  #setDeadlines(index: number, singleshot: number, poll: number): void {
-    const entry = this.entry(index);
-    entry.singleshot = singleshot;
-    entry.pollDeadline = poll;
-    entry.deadline = Math.min(singleshot, poll);
-    if (entry.deadline === Infinity) this.#timers.remove(entry.timerSlot);
-    else this.#timers.place(index, entry.timerSlot);
+  /** XEN_DOMCTL_setvcpuaffinity. Takes effect at once. */
+  setAffinity(vcpu: Vcpu, hard: CpuMask, soft: CpuMask): void {
+    this.lock.with(() => {
+      const entry = vcpu.sched;
+      [entry.hardLo, entry.hardHi, entry.softLo, entry.softHi] = [hard.lo, hard.hi, soft.lo, soft.hi];
+      if (entry.pcpu !== NONE) {
+        if (maskHas(hard.lo, hard.hi, entry.pcpu)) return;
+        this.machine.pcpus[entry.pcpu].reschedule = 1;
+        if (entry.pcpu !== this.machine.pcpu) this.machine.kickVcpu(vcpu);
+      } else if (entry.queued !== NONE) this.#tickle(vcpu.index);
+    });
   }
 
   // ---- pCPUs
@@ -225,38 +225,48 @@ export class Scheduler {
   /** Puts the vCPU that should run next on this pCPU. @returns its index, or NONE (the pCPU is idle now, until `sleepsUntil`) */
   pick(now: number): number {
     const { machine } = this;
-    const { header } = machine;
     this.lock.acquire();
     const pcpu = machine.pcpus[machine.pcpu];
     pcpu.reschedule = 0;
-    let best = NONE;
-    for (let place = 0; place < header.queueLength; place++) {
-      const index = this.#words[this.#queue + place];
-      if (best === NONE || this.entry(index).virtualRuntime < this.entry(best).virtualRuntime) best = index;
-    }
+    const best = this.#best(machine.pcpu);
     if (best === NONE) {
       pcpu.mode = PcpuMode.IDLE;
       pcpu.vcpu = NONE;
       pcpu.sleepsUntil = this.#sleepDeadline();
     } else {
       const entry = this.entry(best);
-      this.#dequeue(best);
-      if (pcpu.mode === PcpuMode.IDLE) pcpu.mode = PcpuMode.BUSY;
+      this.#queue.delete(best);
+      // Those who gave way have done so now, and those who were left to this pCPU look for another.
+      for (let place = 0; place < this.#queue.size; place++) {
+        const waiting = this.entry(this.#queue.at(place));
+        waiting.yielded = 0;
+        const isChoosy = (waiting.softLo & waiting.softHi) !== -1;
+        if (isChoosy && maskHas(waiting.softLo, waiting.softHi, machine.pcpu)) {
+          this.#tickle(this.#queue.at(place));
+        }
+      }
+      entry.yielded = 0;
+      // A pCPU that comes from idle has no tick behind it.
+      if (pcpu.mode === PcpuMode.IDLE || this.#nextTick === 0) this.#nextTick = nextTick(now);
+      pcpu.mode = PcpuMode.BUSY;
       pcpu.vcpu = best;
       pcpu.switches++;
+      entry.switches++;
+      if (entry.lastPcpu !== machine.pcpu && entry.lastPcpu !== NONE) entry.migrations++;
       entry.pcpu = entry.lastPcpu = machine.pcpu;
-      entry.ranSince = now;
-      header.virtualNow = Math.max(header.virtualNow, entry.virtualRuntime);
+      entry.ranSince = this.#pickedAt = now;
+      this.#sliceEnd = now + TIME_SLICE;
     }
     this.lock.release();
     return best;
   }
 
-  /** One idle pCPU waits for the next timer; the others sleep until they are woken. */
+  /** One idle pCPU waits for the next timer or accounting; the others sleep until they are woken. */
   #sleepDeadline(): number {
-    const next = this.nextDeadline();
     const { machine } = this;
-    for (let index = 0; index < machine.header.pcpus; index++) {
+    const { header } = machine;
+    const next = Math.min(this.timers.next(), header.parked > 0 ? header.nextAccounting : Infinity);
+    for (let index = 0; index < header.pcpus; index++) {
       const other = machine.pcpus[index];
       if (index !== machine.pcpu && other.mode === PcpuMode.IDLE && other.sleepsUntil <= next) {
         return Infinity;
@@ -265,24 +275,43 @@ export class Scheduler {
     return next;
   }
 
-  /** Books the time since the last booking to the vCPU that runs here. */
-  account(index: number, now: number): void {
+  /** When the vCPU that runs here must be looked at again: its tick, the end of its slice, a timer. */
+  boundary(): number {
+    return Math.min(this.#sliceEnd, this.#nextTick, this.timers.next());
+  }
+
+  /** A look at the vCPU that runs here: burns its credits, at each tick and at the end of its slice. @returns whether another should run instead */
+  look(index: number, now: number): boolean {
+    if (now < this.#nextTick && now < this.#sliceEnd) return false;
+    this.lock.acquire();
+    if (now >= this.#nextTick) this.#tick(index, now);
+    else this.#burn(index, now);
+    const isOver = now >= this.#sliceEnd;
+    const leaves = this.#someoneWaits(index, isOver);
+    if (isOver && !leaves) this.#sliceEnd = now + TIME_SLICE;
+    this.lock.release();
+    return leaves;
+  }
+
+  /** Until when a waking vCPU may not take this pCPU (Xen's ratelimit): the one that runs had it for too short a time. */
+  protectedUntil(index: number): number {
     const entry = this.entry(index);
-    const ran = Math.max(0, now - entry.ranSince);
-    entry.ranSince = now;
-    entry.cpuTime += ran;
-    entry.virtualRuntime += ran * DEFAULT_WEIGHT / entry.weight;
+    const leaves = entry.yielded !== 0 || !maskHas(entry.hardLo, entry.hardHi, this.machine.pcpu);
+    return leaves ? 0 : this.#pickedAt + RATELIMIT;
   }
 
   /** Takes a vCPU off this pCPU; it is queued again when it is runnable. @param vcpu when it is known here */
   unpick(index: number, now: number, vcpu?: Vcpu): void {
     this.lock.acquire();
-    this.account(index, now);
+    if (now >= this.#nextTick) this.#tick(index, now);
+    else this.#burn(index, now);
     const entry = this.entry(index);
     entry.pcpu = NONE;
     this.machine.pcpus[this.machine.pcpu].vcpu = NONE;
+    // One that sleeps through every tick is found by what it burned.
+    if (entry.credit < 0 && entry.activeSlot === NONE) this.#activate(index, now);
     if (entry.flags === 0) {
-      this.#append(index);
+      this.#enqueue(index, now);
       // It may have been woken after it was booked as blocked.
       vcpu?.enterRunstate(Runstate.runnable, now);
     }
@@ -299,79 +328,221 @@ export class Scheduler {
       if (index !== NONE) {
         const entry = this.entry(index);
         entry.pcpu = NONE;
-        if (entry.flags === 0) this.#append(index);
+        if (entry.flags === 0) this.#enqueue(index, this.machine.clock.peek());
       }
       return index;
     });
   }
 
-  /** True when a vCPU waits that should run before this one does for another slice. */
-  someoneWaits(index: number): boolean {
+  // ---- credits
+
+  /** Every 30 ms of a machine with work: hands out credits, sets priorities, parks and releases vCPUs of capped domains. */
+  accountWhenDue(now: number): void {
     const { header } = this.machine;
-    if (header.queueLength === 0) return false;
-    const mine = this.entry(index).virtualRuntime;
+    if (header.activeLength === 0 || now < header.nextAccounting) return;
     this.lock.acquire();
-    let waits = false;
-    for (let place = 0; place < header.queueLength && !waits; place++) {
-      waits = this.entry(this.#words[this.#queue + place]).virtualRuntime < mine;
-    }
+    if (header.activeLength > 0 && now >= header.nextAccounting) this.#account(now);
     this.lock.release();
-    return waits;
+  }
+
+  #account(now: number): void {
+    const { header } = this.machine;
+    const periods = Math.min(MOST_PERIODS, (now - header.accountedAt) / TIME_SLICE);
+    header.accountedAt = now;
+    header.nextAccounting = now + TIME_SLICE;
+    header.accountings++;
+    const members = Array.from({ length: this.#active.size }, (_, place) => this.#active.at(place));
+    const capped = new Map<number, number>();
+    for (const index of members) {
+      const { cap, owner } = this.entry(index);
+      if (cap !== 0) capped.set(owner, (capped.get(owner) ?? 0) + 1);
+    }
+    const claims = members.map((index): Claim => {
+      const { weight, cap, owner, credit, flags, hardLo, hardHi } = this.entry(index);
+      const cpus = { lo: hardLo, hi: hardHi };
+      if (cap !== 0) return { weight, cpus, peak: capCredits(cap, capped.get(owner)) * periods, balance: 0 };
+      // All of a pCPU, and its debts; less when it has much already.
+      const beyond = credit < 0 ? credit : Math.max(0, credit - SLICE_CREDITS);
+      const peak = Math.max(0, SLICE_CREDITS * periods - beyond);
+      return { weight, cpus, peak, balance: flags === 0 ? credit : 0 };
+    });
+    const shares = fairShares(claims, header.pcpus, SLICE_CREDITS * periods);
+    header.creditBalance = 0;
+    members.forEach((index, at) => {
+      const entry = this.entry(index);
+      entry.credit += shares[at];
+      if (entry.credit < 0) {
+        entry.credit = Math.max(entry.credit, -MOST_CREDITS);
+        entry.priority = Priority.OVER;
+        this.#parkWhenSpent(index, capped.get(entry.owner));
+      } else {
+        if (entry.priority !== Priority.BOOST) entry.priority = Priority.UNDER;
+        if (this.#unpark(entry)) this.#enqueue(index, now);
+        if (entry.credit > SLICE_CREDITS && entry.flags !== 0) {
+          // It saves and does not run: it earns no more, and begins a little ahead when it runs again.
+          entry.credit /= 2;
+          this.#active.delete(index);
+        } else entry.credit = Math.min(entry.credit, MOST_CREDITS);
+      }
+      header.creditBalance += entry.credit;
+    });
+  }
+
+  /** Books the time since the last booking to the vCPU that runs here. */
+  #burn(index: number, now: number): void {
+    const entry = this.entry(index);
+    const ran = Math.max(0, now - entry.ranSince);
+    entry.ranSince = now;
+    entry.cpuTime += ran;
+    entry.credit -= creditsOf(ran);
+  }
+
+  /** csched_unit_acct: what a tick finds running is no longer boosted, and earns credits. */
+  #tick(index: number, now: number): void {
+    const { header } = this.machine;
+    const entry = this.entry(index);
+    this.#nextTick = nextTick(now);
+    this.#burn(index, now);
+    if (entry.priority === Priority.BOOST) entry.priority = Priority.UNDER;
+    this.#activate(index, now);
+    if (now >= header.nextAccounting) this.#account(now);
+    else this.#parkWhenSpent(index);
+  }
+
+  /** From now on it earns credits. */
+  #activate(index: number, now: number): void {
+    const { header } = this.machine;
+    if (this.#active.size === 0) {
+      header.accountedAt = now;
+      header.nextAccounting = now + TIME_SLICE;
+    }
+    this.#active.add(index);
+  }
+
+  #parkWhenSpent(index: number, vcpus = 1): void {
+    const entry = this.entry(index);
+    if (entry.cap === 0 || entry.credit >= -capCredits(entry.cap, vcpus)) return;
+    if ((entry.flags & PauseFlag.PARKED) !== 0) return;
+    entry.flags |= PauseFlag.PARKED;
+    entry.parks++;
+    this.machine.header.parked++;
+    this.#queue.delete(index);
+    if (entry.pcpu !== NONE && entry.pcpu !== this.machine.pcpu) this.#kick(index);
+  }
+
+  /** @returns whether it was parked */
+  #unpark(entry: SchedEntry): boolean {
+    if ((entry.flags & PauseFlag.PARKED) === 0) return false;
+    entry.flags &= ~PauseFlag.PARKED;
+    this.machine.header.parked--;
+    return true;
   }
 
   // ---- the run queue (lock held)
 
-  #append(index: number): void {
-    const { header } = this.machine;
-    const place = header.queueLength++;
-    this.#words[this.#queue + place] = index;
-    this.entry(index).queued = place;
+  /** Queues a vCPU that nothing keeps from running any more, boosted when it has credits left. */
+  wakeEntry(index: number, now: number, vcpu?: Vcpu): void {
+    const entry = this.entry(index);
+    if (entry.flags !== 0 || entry.pcpu !== NONE || entry.queued !== NONE) return;
+    if (entry.priority === Priority.UNDER && entry.credit >= 0) entry.priority = Priority.BOOST;
+    entry.wakes++;
+    this.#enqueue(index, now);
+    (vcpu ?? this.#known(index))?.enterRunstate(Runstate.runnable, now);
   }
 
-  #dequeue(index: number): void {
+  #enqueue(index: number, now: number): void {
     const entry = this.entry(index);
-    const place = entry.queued;
-    if (place === NONE) return;
-    const { header } = this.machine;
-    const last = this.#words[this.#queue + --header.queueLength];
-    this.#words[this.#queue + place] = last;
-    this.entry(last).queued = place;
-    entry.queued = NONE;
+    if (entry.flags !== 0 || entry.pcpu !== NONE || entry.queued !== NONE) return;
+    entry.queuedSince = now;
+    this.#queue.add(index);
+    this.#tickle(index);
   }
 
-  /** @returns the vCPU to kick, when the woken one should run instead of it */
-  #enqueueIfRunnable(index: number): Vcpu | undefined {
-    const entry = this.entry(index);
-    if (entry.flags !== 0 || entry.pcpu !== NONE || entry.queued !== NONE) return undefined;
+  /** Calls a pCPU that should run what has come into the queue: an idle one, or the one that runs the lowest priority. */
+  #tickle(index: number): void {
     const { machine } = this;
-    // A sleeper gets at most one slice of credit for its sleep.
-    entry.virtualRuntime = Math.max(entry.virtualRuntime, machine.header.virtualNow - TIME_SLICE);
-    this.#append(index);
-    let idle = NONE, victim = NONE, most = entry.virtualRuntime + WAKE_MARGIN;
+    const entry = this.entry(index);
+    let idle = NONE, idleRank = -1, victim = NONE, lowest: number = entry.priority;
     for (let number = 0; number < machine.header.pcpus; number++) {
+      if (!maskHas(entry.hardLo, entry.hardHi, number)) continue;
       const pcpu = machine.pcpus[number];
       if (pcpu.mode === PcpuMode.IDLE) {
-        if (idle === NONE || number === entry.lastPcpu) idle = number;
+        // This one is awake already.
+        const rank = (maskHas(entry.softLo, entry.softHi, number) ? 4 : 0) +
+          (number === machine.pcpu ? 2 : 0) + (number === entry.lastPcpu ? 1 : 0);
+        if (rank > idleRank) [idle, idleRank] = [number, rank];
       } else if (pcpu.vcpu !== NONE && pcpu.reschedule === 0) {
-        const running = this.entry(pcpu.vcpu);
-        const reached = running.virtualRuntime + (machine.clock.peek() - running.ranSince);
-        if (reached > most) {
-          most = reached;
-          victim = number;
+        const { priority } = this.entry(pcpu.vcpu);
+        if (priority < lowest || (victim !== NONE && priority === lowest && number === entry.lastPcpu)) {
+          [victim, lowest] = [number, priority];
         }
       }
     }
     if (idle !== NONE) {
       machine.pcpus[idle].mode = PcpuMode.BUSY;
-      machine.wakePcpu(idle);
-      return undefined;
+      if (idle !== machine.pcpu) machine.wakePcpu(idle);
+    } else if (victim !== NONE) {
+      machine.pcpus[victim].reschedule = 1;
+      machine.header.preemptions++;
+      if (victim !== machine.pcpu) this.#kick(machine.pcpus[victim].vcpu);
     }
-    if (victim === NONE) return undefined;
-    const pcpu = machine.pcpus[victim];
-    pcpu.reschedule = 1;
-    machine.header.preemptions++;
-    if (victim === machine.pcpu) return undefined;
-    const running = this.entry(pcpu.vcpu);
-    return machine.attached(running.owner - 1)?.vcpus[running.vcpuId];
   }
+
+  /** Who should run next on a pCPU, of those who wait and may; NONE: nobody. */
+  #best(pcpu: number): number {
+    let best = NONE, bestRank = 0, bestSince = 0;
+    for (let place = 0; place < this.#queue.size; place++) {
+      const index = this.#queue.at(place);
+      const entry = this.entry(index);
+      if (!maskHas(entry.hardLo, entry.hardHi, pcpu)) continue;
+      const rank = entry.yielded !== 0 ? Priority.OVER - 1 : entry.priority;
+      let since = entry.queuedSince;
+      if (entry.lastPcpu !== pcpu && entry.lastPcpu !== NONE) since += MOVE_DELAY;
+      if (!maskHas(entry.softLo, entry.softHi, pcpu)) {
+        if (this.#isExpected(entry)) continue;
+        since += SOFT_DELAY;
+      }
+      if (best !== NONE && (rank < bestRank || (rank === bestRank && since >= bestSince))) continue;
+      [best, bestRank, bestSince] = [index, rank, since];
+    }
+    return best;
+  }
+
+  /** True when a pCPU of its soft affinity was woken and has not looked yet. */
+  #isExpected({ softLo, softHi, hardLo, hardHi }: SchedEntry): boolean {
+    const { machine } = this;
+    for (let number = 0; number < machine.header.pcpus; number++) {
+      if (number === machine.pcpu || !maskHas(softLo & hardLo, softHi & hardHi, number)) continue;
+      if (machine.pcpus[number].mode === PcpuMode.BUSY && machine.pcpus[number].vcpu === NONE) return true;
+    }
+    return false;
+  }
+
+  /** True when a vCPU waits that should have this pCPU instead of the one that runs here. @param isOver its slice is over: its equals too */
+  #someoneWaits(index: number, isOver: boolean): boolean {
+    const best = this.#queue.size === 0 ? NONE : this.#best(this.machine.pcpu);
+    if (best === NONE) return false;
+    const difference = this.entry(best).priority - this.entry(index).priority;
+    return isOver ? difference >= 0 : difference > 0;
+  }
+
+  #known(index: number): Vcpu | undefined {
+    const { owner, vcpuId } = this.entry(index);
+    return this.machine.attached(owner - 1)?.vcpus[vcpuId];
+  }
+
+  #kick(index: number): void {
+    const vcpu = this.#known(index);
+    if (vcpu !== undefined) this.machine.kickVcpu(vcpu);
+  }
+}
+
+/** Ticks of all pCPUs come at the same times. */
+function nextTick(now: number): number {
+  return now - now % TICK + TICK;
+}
+
+/** What a vCPU of a capped domain may earn in a slice, of `vcpus` active ones. */
+function capCredits(cap: number, vcpus = 1): number {
+  return Math.min(SLICE_CREDITS, cap / 100 * SLICE_CREDITS / vcpus);
 }

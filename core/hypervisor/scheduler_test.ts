@@ -1,72 +1,67 @@
 import assert from "node:assert/strict";
 import { FrameRanges } from "./frame_ranges.ts";
-import { layoutHypervisor, MACHINE, NONE, PauseFlag, PcpuMode, VcpuState } from "./layout.ts";
+import { MACHINE, NONE, PauseFlag, PcpuMode } from "./layout.ts";
+import { Priority } from "./credit.ts";
 import { Lock, lockBoth, releaseAllLocks } from "./lock.ts";
-import { Machine } from "./machine.ts";
 import { Views } from "./struct.ts";
 import { writeTimeInfo } from "./time.ts";
-import { fakeEngine } from "./testing/fake_guest.ts";
+import { addDomain, machineOn } from "./testing/virtual_pcpus.ts";
 
 const buffer = () => new SharedArrayBuffer(MACHINE.bytes);
 
-function machineOn(shared: SharedArrayBuffer, pcpu: number): Machine {
-  const machine = new Machine({
-    buffer: shared,
-    pcpu,
-    clockOffset: 0,
-    makeEngine: fakeEngine,
-    report: () => {},
-  });
-  machine.header.pcpus = 2;
-  for (let index = 0; index < 2; index++) machine.pcpus[index].vcpu = NONE;
-  return machine;
-}
-
-/** A domain whose vCPUs are up and runnable. */
-function addDomain(machine: Machine, domid: number, vcpus = 1) {
-  const layout = layoutHypervisor({ frames: 1, vcpus, mfnBase: 512 * domid, codeBytes: 65536 });
-  const memory = new WebAssembly.Memory({ initial: layout.pages, maximum: layout.pages, shared: true });
-  const views = new Views(memory.buffer);
-  for (let id = 0; id < vcpus; id++) {
-    VcpuState.view(views, layout.reserve.vcpus + id * VcpuState.size).schedIndex = machine.scheduler.add(
-      domid,
-      id,
-    );
-  }
-  const domain = machine.attach({ domid, name: `d${domid}`, memory, layout });
-  for (const vcpu of domain.vcpus) {
-    machine.scheduler.clearFlags(vcpu, PauseFlag.DOWN | PauseFlag.DOMAIN_PAUSED);
-  }
-  return domain;
-}
-
-Deno.test("the vCPU that ran least is picked; flags take vCPUs out of the queue", () => {
+Deno.test("those with credits go before those without, in turn; flags take vCPUs out of the queue", () => {
   const machine = machineOn(buffer(), 0);
   const { scheduler } = machine;
   const [one, two] = [addDomain(machine, 1).vcpus[0], addDomain(machine, 2).vcpus[0]];
   assert.equal(machine.header.queueLength, 2);
-  const turns: number[] = [];
-  for (let turn = 0, now = 0; turn < 6; turn++) {
+  one.sched.queuedSince = two.sched.queuedSince = -1;
+  let now = 1e9;
+  const turn = (milliseconds: number) => {
     const index = scheduler.pick(now);
-    turns.push(index);
-    // The first runs twice as long whenever it runs.
-    now += index === one.index ? 20e6 : 10e6;
+    now += milliseconds * 1e6;
     scheduler.unpick(index, now);
-  }
-  assert.deepEqual(turns, [one, two, two, one, two, two].map(({ index }) => index));
-  assert.equal(one.sched.cpuTime, 40e6);
+    return index;
+  };
+  // Both were boosted when they were brought up; the first runs for longer.
+  assert.deepEqual([turn(20), turn(1), turn(9)], [one, two, two].map(({ index }) => index));
+  assert.deepEqual([one.sched.priority, two.sched.priority], [Priority.UNDER, Priority.UNDER]);
+  assert.equal(one.sched.cpuTime, 20e6);
+  assert.equal(Math.round(one.sched.credit), -200);
+  // The accounting makes the first one OVER.
+  now += 30e6;
+  scheduler.accountWhenDue(now);
+  assert.equal(machine.header.accountings, 1);
+  assert.ok(one.sched.credit > -200 && two.sched.credit > -100);
   scheduler.setFlags(two, PauseFlag.DOMAIN_PAUSED);
   assert.equal(two.runState, 3);
-  assert.equal(scheduler.pick(0), one.index);
+  assert.equal(scheduler.pick(now), one.index);
   assert.equal(one.runState, 0);
   scheduler.block(one);
-  scheduler.unpick(one.index, 1e6);
+  scheduler.unpick(one.index, now);
   assert.equal(one.runState, 2);
-  assert.equal(scheduler.pick(0), NONE);
+  assert.equal(scheduler.pick(now), NONE);
   assert.equal(machine.pcpus[0].mode, PcpuMode.IDLE);
   scheduler.wake(one);
   assert.equal(machine.pcpus[0].mode, PcpuMode.BUSY, "an idle pCPU is called");
-  assert.equal(scheduler.pick(0), one.index);
+  assert.equal(scheduler.pick(now), one.index);
+});
+
+Deno.test("a yield lets everyone else go first, once", () => {
+  const machine = machineOn(buffer(), 0);
+  const { scheduler } = machine;
+  const [one, two] = [addDomain(machine, 1).vcpus[0], addDomain(machine, 2).vcpus[0]];
+  assert.equal(scheduler.pick(1e9), one.index);
+  two.sched.priority = Priority.OVER;
+  scheduler.yield(one);
+  assert.equal(machine.pcpus[0].reschedule, 1);
+  assert.equal(scheduler.protectedUntil(one.index), 0);
+  scheduler.unpick(one.index, 1e9);
+  assert.equal(scheduler.pick(1e9), two.index);
+  scheduler.unpick(two.index, 1e9 + 1);
+  assert.equal(scheduler.pick(1e9 + 1), one.index);
+  scheduler.setFlags(two, PauseFlag.DOMAIN_PAUSED);
+  scheduler.yield(one);
+  assert.equal(machine.pcpus[0].reschedule, 0, "nobody waits");
 });
 
 Deno.test("a wake-up while the vCPU is still on its pCPU is not lost", () => {
@@ -88,12 +83,14 @@ Deno.test("a waking vCPU takes the pCPU of one that ran much, and its kick word 
   machine.pcpus[1].mode = PcpuMode.BUSY;
   machine.pcpus[0].mode = PcpuMode.BUSY;
   assert.equal(other.scheduler.pick(0), hog.index);
-  hog.sched.virtualRuntime = 100e6;
+  hog.sched.priority = Priority.UNDER;
   const light = addDomain(machine, 2).vcpus[0];
   assert.equal(light.runState, 1);
+  assert.equal(light.sched.priority, Priority.BOOST);
   assert.equal(machine.pcpus[1].reschedule, 1);
   assert.notEqual(hog.domain.views.i32[hog.kickIndex], 0);
-  assert.ok(other.scheduler.someoneWaits(hog.index));
+  assert.ok(other.scheduler.look(hog.index, 11e6), "a tick finds that another should run");
+  assert.equal(other.scheduler.protectedUntil(hog.index), 1e6, "after a millisecond");
 });
 
 Deno.test("timers come in order, and polls time out", () => {
@@ -101,14 +98,14 @@ Deno.test("timers come in order, and polls time out", () => {
   const { scheduler } = machine;
   const domain = addDomain(machine, 1, 32);
   const deadlines = domain.vcpus.map((_, id) => ((id * 7919) % 97) * 1000 + 1);
-  domain.vcpus.forEach((vcpu, id) => scheduler.setSingleshot(vcpu, 1e9 + id));
-  domain.vcpus.forEach((vcpu, id) => scheduler.setSingleshot(vcpu, deadlines[id]));
-  scheduler.setSingleshot(domain.vcpus[3], Infinity);
+  domain.vcpus.forEach((vcpu, id) => scheduler.timers.setSingleshot(vcpu, 1e9 + id));
+  domain.vcpus.forEach((vcpu, id) => scheduler.timers.setSingleshot(vcpu, deadlines[id]));
+  scheduler.timers.setSingleshot(domain.vcpus[3], Infinity);
   const expected = deadlines.filter((_, id) => id !== 3).sort((a, b) => a - b);
   const fired: number[] = [];
-  while (scheduler.nextDeadline() < Infinity) {
-    const now = scheduler.nextDeadline();
-    for (const { vcpuId } of scheduler.takeDueTimers(now)) fired.push(deadlines[vcpuId]);
+  while (scheduler.timers.next() < Infinity) {
+    const now = scheduler.timers.next();
+    for (const { vcpuId } of scheduler.timers.takeDue(now)) fired.push(deadlines[vcpuId]);
   }
   assert.deepEqual(fired, expected);
   while (scheduler.pick(0) !== NONE) { /* all are on pCPUs */ }
@@ -116,14 +113,14 @@ Deno.test("timers come in order, and polls time out", () => {
   poller.sched.pcpu = NONE;
   scheduler.poll(poller, 500);
   assert.equal(poller.runState, 2);
-  assert.deepEqual(scheduler.takeDueTimers(499), []);
-  assert.deepEqual(scheduler.takeDueTimers(500), []);
+  assert.deepEqual(scheduler.timers.takeDue(499), []);
+  assert.deepEqual(scheduler.timers.takeDue(500), []);
   assert.equal(poller.sched.pollTimedOut, 1);
   assert.equal(scheduler.pick(501), poller.index);
   scheduler.poll(poller, 900);
   scheduler.wake(poller);
   assert.equal(poller.sched.pollTimedOut, 0);
-  assert.equal(scheduler.nextDeadline(), Infinity, "an event ends the poll's timeout");
+  assert.equal(scheduler.timers.next(), Infinity, "an event ends the poll's timeout");
 });
 
 Deno.test("locks exclude, find a thread that takes one twice, and are let go together", () => {

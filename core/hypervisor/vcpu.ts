@@ -59,7 +59,11 @@ export class Vcpu {
   get runState(): Runstate {
     const { flags, pcpu } = this.sched;
     if (flags === 0) return pcpu >= 0 ? Runstate.running : Runstate.runnable;
-    return (flags & ~(PauseFlag.BLOCKED | PauseFlag.POLL)) === 0 ? Runstate.blocked : Runstate.offline;
+    // Waits for credits.
+    if (flags === PauseFlag.PARKED) return Runstate.runnable;
+    return (flags & ~(PauseFlag.BLOCKED | PauseFlag.POLL | PauseFlag.PARKED)) === 0
+      ? Runstate.blocked
+      : Runstate.offline;
   }
 
   /** vcpu_runstate_change: books the time since the last change. By whoever runs the vCPU, or under the scheduler's lock when nobody does. */

@@ -150,11 +150,11 @@ function watchdog(cx: HypercallContext, id: number, timeout: number): number {
 export function setTimerOp(call: Call): number {
   const { machine, vcpu } = call.cx;
   if (call.isNull(0)) {
-    machine.scheduler.setSingleshot(vcpu, Infinity);
+    machine.scheduler.timers.setSingleshot(vcpu, Infinity);
     return 0;
   }
   const now = machine.now();
   const isHuge = call.hi(0) < 0 || call.number(0) - now > HUGE_TIMEOUT;
-  machine.scheduler.setSingleshot(vcpu, isHuge ? now + 100 * MILLISECOND : call.number(0));
+  machine.scheduler.timers.setSingleshot(vcpu, isHuge ? now + 100 * MILLISECOND : call.number(0));
   return 0;
 }

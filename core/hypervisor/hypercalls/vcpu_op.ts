@@ -80,11 +80,11 @@ export function vcpuOp(call: Call): number {
       if (a === undefined) return -EFAULT;
       const period = a.get("period_ns");
       if (period < MILLISECOND || period > MAX_PERIOD) return -EINVAL;
-      machine.scheduler.setPeriodic(vcpu, period);
+      machine.scheduler.timers.setPeriodic(vcpu, period);
       return 0;
     }
     case VCPUOP.stop_periodic_timer:
-      machine.scheduler.setPeriodic(vcpu, 0);
+      machine.scheduler.timers.setPeriodic(vcpu, 0);
       return 0;
     case VCPUOP.set_singleshot_timer: {
       if (vcpu !== cx.vcpu) return -EINVAL;
@@ -92,12 +92,12 @@ export function vcpuOp(call: Call): number {
       if (a === undefined) return -EFAULT;
       const timeout = a.get("timeout_abs_ns");
       if (a.get("flags") & VCPU_SSHOTTMR_future && timeout < machine.now()) return -ETIME;
-      machine.scheduler.setSingleshot(vcpu, timeout);
+      machine.scheduler.timers.setSingleshot(vcpu, timeout);
       return 0;
     }
     case VCPUOP.stop_singleshot_timer:
       if (vcpu !== cx.vcpu) return -EINVAL;
-      machine.scheduler.setSingleshot(vcpu, Infinity);
+      machine.scheduler.timers.setSingleshot(vcpu, Infinity);
       return 0;
     case VCPUOP.register_vcpu_info: {
       const a = readStruct(cx, vcpu_register_vcpu_info, at.lo, at.hi);

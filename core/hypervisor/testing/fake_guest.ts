@@ -87,13 +87,13 @@ function act(vcpu: Vcpu): void {
   const { i32, f64 } = views;
   switch (i32[Word.PROGRAM]) {
     case Program.TICK:
-      machine.scheduler.setPeriodic(vcpu, 0);
+      machine.scheduler.timers.setPeriodic(vcpu, 0);
       if (vcpu.sched.singleshot === Infinity) {
-        machine.scheduler.setSingleshot(vcpu, machine.now() + i32[Word.PERIOD_MS] * 1e6);
+        machine.scheduler.timers.setSingleshot(vcpu, machine.now() + i32[Word.PERIOD_MS] * 1e6);
       }
       return block(vcpu);
     case Program.SLEEP:
-      machine.scheduler.setPeriodic(vcpu, 0);
+      machine.scheduler.timers.setPeriodic(vcpu, 0);
       return block(vcpu);
     case Program.THROW:
       throw new Error("a bug of ours");
