@@ -207,10 +207,17 @@ export class XendClient implements Disposable {
     try {
       await writeAll(connection, new TextEncoder().encode(head));
       const rest = await readUpgrade(connection);
+      let isClosed = false;
+      const close = () => {
+        if (!isClosed) connection.close();
+        isClosed = true;
+      };
       return {
-        output: readOutput(connection, rest),
-        input: (bytes) => writeAll(connection, bytes),
-        close: () => connection.close(),
+        output: readOutput(connection, rest, close),
+        input: async (bytes) => {
+          if (!isClosed) await writeAll(connection, bytes);
+        },
+        close,
       };
     } catch (error) {
       connection.close();
@@ -397,22 +404,25 @@ async function readUpgrade(connection: Deno.Conn): Promise<Uint8Array> {
   throw failureOf(status, text.slice(text.indexOf("\r\n\r\n") + 4));
 }
 
-async function* readOutput(connection: Deno.Conn, first: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (first.length > 0) yield first;
-  const buffer = new Uint8Array(65536);
-  for (;;) {
-    let count: number | null;
-    try {
-      count = await connection.read(buffer);
-    } catch (error) {
-      // Closed at this end, or xend is gone.
-      if (
-        error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
-        error instanceof Deno.errors.ConnectionReset
-      ) return;
-      throw error;
+async function* readOutput(
+  connection: Deno.Conn,
+  first: Uint8Array,
+  close: () => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (first.length > 0) yield first;
+    const buffer = new Uint8Array(65536);
+    for (;;) {
+      const count = await connection.read(buffer);
+      if (count === null) return;
+      yield buffer.slice(0, count);
     }
-    if (count === null) return;
-    yield buffer.slice(0, count);
+  } catch (error) {
+    // Closed at this end, or xend is gone.
+    const isEnd = error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
+      error instanceof Deno.errors.ConnectionReset;
+    if (!isEnd) throw error;
+  } finally {
+    close();
   }
 }

@@ -20,7 +20,14 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-function makeServer(host: ApiHost, guard: Guard): Server {
+interface ApiServer {
+  readonly server: Server;
+  /** Ends it and every connection. */
+  close(): Promise<void>;
+}
+
+function makeServer(host: ApiHost, guard: Guard): ApiServer {
+  const upgraded = new Set<Socket>();
   const app = apiApp(host);
   const onInternal = (error: unknown) =>
     host.xend.log.error(`API: ${error instanceof Error ? error.stack : error}`);
@@ -37,6 +44,8 @@ function makeServer(host: ApiHost, guard: Guard): Server {
     listen(request, response).catch(onInternal);
   });
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Uint8Array) => {
+    upgraded.add(socket);
+    socket.on("close", () => upgraded.delete(socket));
     socket.on("error", () => socket.destroy());
     try {
       guard(request);
@@ -52,15 +61,16 @@ function makeServer(host: ApiHost, guard: Guard): Server {
     }
   });
   server.on("clientError", (_error: Error, socket: Socket) => socket.destroy());
-  return server;
-}
-
-function closer(server: Server): () => Promise<void> {
-  return () => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    server.close(() => resolve());
-    server.closeAllConnections();
-    return promise;
+  return {
+    server,
+    close() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      server.close(() => resolve());
+      server.closeAllConnections();
+      // The server does not count those among its own.
+      for (const socket of upgraded) socket.destroy();
+      return promise;
+    },
   };
 }
 
@@ -69,7 +79,7 @@ export async function listenOnTcp(host: ApiHost, port: number, token: string): P
   let guard: Guard = () => {
     throw new XendError("busy", "xend starts");
   };
-  const server = makeServer(host, (request) => guard(request));
+  const { server, close } = makeServer(host, (request) => guard(request));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.on("error", reject);
   server.listen(port, "127.0.0.1", () => resolve());
@@ -77,7 +87,7 @@ export async function listenOnTcp(host: ApiHost, port: number, token: string): P
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new Error("the TCP listener has no address");
   guard = tcpGuard(token, bound.port);
-  return { address: `127.0.0.1:${bound.port}`, close: closer(server) };
+  return { address: `127.0.0.1:${bound.port}`, close };
 }
 
 /** The caller holds xend's lock: a socket that lies there already is a dead xend's. */
@@ -88,13 +98,12 @@ export async function listenOnSocket(host: ApiHost, path: string): Promise<Liste
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  const server = makeServer(host, () => {});
+  const { server, close } = makeServer(host, () => {});
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.on("error", reject);
   server.listen(path, () => resolve());
   await promise;
   Deno.chmodSync(path, SOCKET_MODE);
-  const close = closer(server);
   return {
     async close() {
       await close();

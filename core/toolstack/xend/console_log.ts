@@ -39,7 +39,7 @@ export class ConsoleLog {
 
   /** Only until the ring is at its full size: up to then nothing has wrapped. */
   #grow(wanted: number): void {
-    let size = Math.max(FIRST_BYTES, this.#bytes.length);
+    let size = Math.min(this.kept, Math.max(FIRST_BYTES, this.#bytes.length));
     while (size < wanted && size < this.kept) size = Math.min(size * 2, this.kept);
     const bytes = new Uint8Array(size);
     bytes.set(this.#bytes);

@@ -1,0 +1,276 @@
+/** The API over a real socket and a real port, xend over a fake host. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fakeRequest, type FakeXend, fakeXend, settle } from "../xend/testing.ts";
+import { apiSocket, type XendPaths } from "../xend/paths.ts";
+import { XendClient, XendFailure } from "./client.ts";
+import { type Listener, listenOnSocket, listenOnTcp } from "./listener.ts";
+import {
+  createReplySchema,
+  domainDetailSchema,
+  domainSummarySchema,
+  nodeInfoSchema,
+  xendEventSchema,
+  xendStatusSchema,
+} from "./schemas.ts";
+import type { ApiHost } from "./server.ts";
+import type { XendStatus } from "./types.ts";
+
+interface Served extends AsyncDisposable {
+  readonly fake: FakeXend;
+  readonly client: XendClient;
+  readonly paths: XendPaths;
+  readonly api: ApiHost;
+}
+
+async function serve(): Promise<Served> {
+  const fake = fakeXend();
+  const { xend, directory } = fake;
+  const paths = { state: join(directory, "state"), log: join(directory, "log"), run: directory };
+  const status = (): XendStatus => ({
+    pid: Deno.pid,
+    startedAt: 1,
+    version: "0",
+    api_socket: apiSocket(paths),
+    xenstore_socket: "",
+    state_directory: paths.state,
+    log_directory: paths.log,
+    domains: xend.domainCount,
+  });
+  const api: ApiHost = { xend, status, stop: (graceMs) => xend.stop(graceMs) };
+  const listener = await listenOnSocket(api, apiSocket(paths));
+  const client = await XendClient.connect({ paths });
+  return {
+    fake,
+    client,
+    paths,
+    api,
+    async [Symbol.asyncDispose]() {
+      client[Symbol.dispose]();
+      await listener.close();
+      await fake[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function fails(promise: Promise<unknown>, code: string, words = /./): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert(error instanceof XendFailure, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, words);
+    return true;
+  });
+}
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("the client's calls reach xend, and replies are what the schemas say", async () => {
+  await using served = await serve();
+  const { client, fake: { host } } = served;
+  createReplySchema.parse(await client.create(fakeRequest({ name: "ä" })));
+  const list = domainSummarySchema.array().parse(await client.domains());
+  assert.deepEqual(list.map(({ name }) => name), ["Domain-0", "ä"]);
+  for (const id of ["ä", 1, "0", "Domain-0"]) domainDetailSchema.parse(await client.domain(id));
+  await client.pause("ä");
+  assert.equal((await client.domain("ä")).state.paused, true);
+  await client.unpause("ä");
+  await client.setMemory("ä", 8192);
+  assert.equal(host.last.nodes.get("memory/target"), "8192");
+  await fails(client.setMemory("ä", 1024 * 1024), "bad-request", /4096 to 32768 KiB/);
+  await fails(client.setVcpus("ä", 2), "bad-request", /from 1 to 1/);
+  await client.setVcpus("ä", 1);
+  await client.sysrq("ä", "h");
+  assert.equal(host.last.nodes.get("control/sysrq"), "h");
+  await fails(client.sysrq("ä", "hh"), "bad-request");
+  await fails(client.pin("ä", "all", { hard: [0] }), "not-supported");
+  await fails(client.setScheduler("ä", { weight: 512 }), "not-supported");
+  await fails(client.trigger("ä", "nmi"), "not-supported");
+  await fails(client.dumpCore("ä"), "not-supported");
+  const set: unknown[] = [];
+  host.last.control = {
+    schedule: { get: () => ({ weight: 256, cap: 0 }), set: (parameters) => set.push(parameters) },
+    setAffinity: (...all) => set.push(all),
+    setMaxPages: (pages) => set.push(pages),
+    coreDump: (write) => write(encode("core")),
+  };
+  await client.setScheduler("ä", { weight: 512 });
+  await client.pin("ä", 0, { hard: [0, 1] });
+  await client.setMaxMemory("ä", 16384);
+  await fails(client.pin("ä", 0, { hard: [2] }), "bad-request", /pCPUs 0 to 1/);
+  await fails(client.pin("ä", 4, { hard: [1] }), "bad-request", /no vCPU 4/);
+  await fails(client.setScheduler("ä", { weight: 0 }), "bad-request");
+  assert.deepEqual(set, [{ weight: 512 }, [0, [0, 1], undefined], 4096]);
+  assert.equal(Deno.readTextFileSync((await client.dumpCore("ä")).file), "core");
+  await client.rename("ä", "b");
+  await client.reset("b");
+  assert.equal(host.domains.length, 2);
+  await client.destroy("b");
+  await client.create(fakeRequest({ name: "m" }, { defineOnly: true }));
+  assert.equal((await client.domains()).length, 1);
+  assert.equal((await client.domains(true)).length, 2);
+  await client.start("m", true);
+  assert.equal(host.last.pauses, 1);
+  await client.destroy("m");
+  await client.delete("m");
+  nodeInfoSchema.parse(await client.node());
+  xendStatusSchema.parse(await client.status());
+  assert.match(await client.log(), /domain m \(3\): created/);
+  assert.equal(await client.dmesg(), "");
+  assert.deepEqual(await client.stop(0), { destroyed: [] });
+});
+
+Deno.test("refusals have their code and their HTTP status", async () => {
+  await using served = await serve();
+  const { client, paths } = served;
+  await client.create(fakeRequest({ name: "a" }));
+  await fails(client.domain("b"), "no-such-domain", /"b"/);
+  await fails(client.create(fakeRequest({ name: "a" })), "name-exists");
+  await fails(client.create(fakeRequest({ name: "" })), "bad-config");
+  await fails(client.start("a"), "wrong-state");
+  await fails(client.delete("a"), "wrong-state");
+  await fails(client.operate("a", "fly"), "bad-request", /"fly"/);
+  await fails(client.operate("a", "__proto__"), "bad-request");
+  await fails(client.operate("a", "pause", { more: 1 }), "bad-request");
+  await fails(client.post("/domains", { name: "a" }), "bad-request");
+  await fails(client.get("/nowhere"), "bad-request");
+  await fails(client.shutdown("a", { wait: true, timeoutMs: 10 }), "timeout");
+  using http = Deno.createHttpClient({ proxy: { transport: "unix", path: apiSocket(paths) } });
+  const status = async (method: string, path: string, body?: string) => {
+    const init: RequestInit & { client: Deno.HttpClient } = { method, body, client: http };
+    const response = await fetch(`http://xend/api/v1${path}`, init);
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.equal(await status("GET", "/domains/b"), 404);
+  assert.equal(await status("POST", "/domains", JSON.stringify(fakeRequest({ name: "a" }))), 409);
+  assert.equal(await status("POST", "/domains", JSON.stringify(fakeRequest({ name: "" }))), 422);
+  assert.equal(await status("POST", "/domains", "{"), 400);
+  assert.equal(await status("POST", "/domains/a/trigger", '{"name":"nmi"}'), 501);
+  assert.equal(await status("POST", "/domains/a/pause"), 204);
+  assert.equal(await status("DELETE", "/domains/a"), 404);
+  assert.equal(await status("POST", "/domains", "x".repeat(5_000_000)), 400);
+  assert.equal((Deno.statSync(apiSocket(paths)).mode ?? 0) & 0o777, 0o600);
+});
+
+Deno.test("events and consoles are streams; a client that leaves is forgotten", async () => {
+  await using served = await serve();
+  const { client, fake: { xend, host } } = served;
+  const seen: string[] = [];
+  const events = client.events(["domain"]);
+  const reading = (async () => {
+    for await (const event of events) {
+      xendEventSchema.parse(event);
+      if (event.type === "domain") seen.push(event.change);
+      if (seen.length === 2) return;
+    }
+  })();
+  while (xend.events.followers === 0) await settle();
+  await client.create(fakeRequest({ name: "a" }));
+  await reading;
+  assert.deepEqual(seen, ["created", "unpaused"]);
+  while (xend.events.followers > 0) await settle();
+
+  host.last.print("before ");
+  const attached = await client.attachConsole("a");
+  await attached.input(encode("typed"));
+  while (host.last.received !== "typed") await settle();
+  await client.consoleInput("a", encode(" more"));
+  assert.equal(host.last.received, "typed more");
+  let text = "";
+  const all = (async () => {
+    for await (const bytes of attached.output) text += new TextDecoder().decode(bytes);
+  })();
+  host.last.print("after");
+  const kept = await new Response(await client.consoleOutput("a") as ReadableStream<Uint8Array>).text();
+  assert.equal(kept, "before after");
+  await client.destroy("a");
+  await all;
+  assert.equal(text, "before after");
+  await fails(client.attachConsole("a"), "no-such-domain");
+
+  await client.create(fakeRequest({ name: "c" }));
+  const leaving = await client.attachConsole("c", false);
+  assert.equal(xend.find("c").console.followers, 1);
+  leaving.close();
+  while (xend.find("c").console.followers > 0) await settle();
+});
+
+Deno.test("a client that does not read stalls nobody and is told what it lost", async () => {
+  await using served = await serve();
+  const { client, paths, fake: { xend } } = served;
+  const idle = await Deno.connect({ transport: "unix", path: apiSocket(paths) });
+  await idle.write(encode("GET /api/v1/events?types=log HTTP/1.1\r\nHost: xend\r\n\r\n"));
+  while (xend.events.followers === 0) await settle();
+  let read = 0;
+  const reading = (async () => {
+    for await (const event of client.events(["log"])) {
+      if (event.type === "log" && ++read === 20_000) return;
+      if (event.type === "lost") read += event.count;
+    }
+  })();
+  while (xend.events.followers < 2) await settle();
+  const line = "x".repeat(1000);
+  const started = performance.now();
+  for (let i = 0; i < 20_000; i++) {
+    xend.events.emit({ type: "log", at: 0, line });
+    if (i % 200 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await client.domains();
+  await reading;
+  assert(performance.now() - started < 20_000);
+  let text = "";
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(65536);
+  while (!text.includes('"lost"')) {
+    const count = await idle.read(buffer);
+    assert(count !== null, "the stream ended without a word of what was lost");
+    text = text.slice(-1000) + decoder.decode(buffer.subarray(0, count), { stream: true });
+  }
+  idle.close();
+  while (xend.events.followers > 0) await settle();
+});
+
+Deno.test("TCP: without the token nobody, with it no page of a browser", async () => {
+  await using served = await serve();
+  const token = "0123456789abcdef";
+  const listener: Required<Listener> = await listenOnTcp(served.api, 0, token);
+  const [, port] = listener.address.split(":");
+  /** The status of a request with these header lines, sent as they are. */
+  const status = async (headers: readonly string[], line = "GET /api/v1/status") => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+    await connection.write(
+      encode(`${line} HTTP/1.1\r\n${headers.join("\r\n")}\r\nConnection: close\r\n\r\n`),
+    );
+    const reply = await new Response(connection.readable).text();
+    return Number(reply.split(" ")[1]);
+  };
+  const host = `Host: 127.0.0.1:${port}`, bearer = `Authorization: Bearer ${token}`;
+  try {
+    assert.equal(await status([host, bearer]), 200);
+    assert.equal(await status([`Host: localhost:${port}`, bearer, `Origin: http://localhost:${port}`]), 200);
+    assert.equal(await status([host, `Authorization: Basic ${btoa(`xen:${token}`)}`]), 200);
+    // No token, a wrong one, a longer one, a broken one.
+    assert.equal(await status([host]), 401);
+    assert.equal(await status([host, "Authorization: Bearer 0123456789abcdee"]), 401);
+    assert.equal(await status([host, `${bearer}x`]), 401);
+    assert.equal(await status([host, "Authorization: Basic %%%"]), 401);
+    // DNS rebinding: the page's own name stands in Host, even where the browser adds what it was told to.
+    assert.equal(await status([`Host: evil.example:${port}`, bearer]), 401);
+    assert.equal(await status(["Host: 127.0.0.1", bearer]), 401);
+    // CSRF: a form or a script of another site.
+    const form = ["Content-Type: application/x-www-form-urlencoded", "Content-Length: 10"];
+    assert.equal(
+      await status([host, bearer, "Origin: http://evil.example", ...form], "POST /xend/node"),
+      401,
+    );
+    assert.equal(await status([host, bearer, "Origin: null"]), 401);
+    assert.equal(await status([host, bearer, "Sec-Fetch-Site: cross-site"]), 401);
+    // The upgraded console is behind the same guard.
+    const attach = "POST /api/v1/domains/a/console/attach";
+    const upgrade = ["Upgrade: xen-console", "Connection: Upgrade"];
+    assert.equal(await status([host, ...upgrade], attach), 401);
+    assert.equal(await status([host, bearer, ...upgrade], attach), 404);
+  } finally {
+    await listener.close();
+  }
+});
