@@ -3,6 +3,7 @@ import { cpuid, type CpuidResult, defaultIdentity } from "../../isa/cpuid.ts";
 import type { HypercallContext } from "../context.ts";
 import { XEN_MAJOR, XEN_MINOR } from "../hypercalls/xen_version.ts";
 import { CR4 } from "./control_registers.ts";
+import { isKernelMode } from "./mode.ts";
 import { pvFeatures } from "./policy.ts";
 
 const XEN_BASE = 0x40000000;
@@ -13,14 +14,24 @@ const FEAT1_PRESERVE_AD = 1;
 
 const ABSENT: CpuidResult = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
 
-export function guestCpuid(cx: HypercallContext, leaf: number, subleaf: number): CpuidResult {
+/**
+ * @param isForced by the forced emulation prefix: then a kernel sees OSXSAVE before it sets CR4.OSXSAVE, as Xen itself runs with it. Linux
+ * takes it as the sign that it may use XSAVE at all, and other ways to CPUID show the guest's own CR4 (cpuid.c, "non-architectural").
+ */
+export function guestCpuid(
+  cx: HypercallContext,
+  leaf: number,
+  subleaf: number,
+  isForced = false,
+): CpuidResult {
   leaf >>>= 0;
   if (leaf >= XEN_BASE && leaf < XEN_BASE + 0x10000) return xenLeaf(leaf, subleaf);
   return cpuid(leaf, subleaf, pvFeatures(), {
     identity: defaultIdentity,
     apicId: cx.vcpu.id * 2,
     processors: 1,
-    osxsave: (cx.vcpu.state.cr4Lo & CR4.OSXSAVE) !== 0,
+    osxsave: (cx.vcpu.state.cr4Lo & CR4.OSXSAVE) !== 0 ||
+      isForced && isKernelMode(cx) && pvFeatures().has("xsave"),
     hypervisor: true,
     physicalBits: 40,
   });

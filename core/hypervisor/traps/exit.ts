@@ -175,7 +175,7 @@ function invalidOpcode(cx: HypercallContext): void {
   if (!matches(0, EMULATE_PREFIX) || !matches(EMULATE_PREFIX.length, CPUID_OPCODE)) {
     return injectException(cx, Vector.UD);
   }
-  const result = guestCpuid(cx, view.i32[registerIndex(ctx, RAX)], view.i32[registerIndex(ctx, RCX)]);
+  const result = guestCpuid(cx, view.i32[registerIndex(ctx, RAX)], view.i32[registerIndex(ctx, RCX)], true);
   put32(cx, RAX, result.eax);
   put32(cx, RBX, result.ebx);
   put32(cx, RCX, result.ecx);

@@ -247,6 +247,27 @@ Deno.test("the forced emulation prefix takes CPUID and nothing else", () => {
   assert.equal(guestCpuid(d.cx, 1, 0).ecx < 0, true, "a hypervisor is there");
 });
 
+Deno.test("OSXSAVE follows the guest's CR4, but the forced emulation prefix shows a kernel Xen's own", () => {
+  const d = new PvMachine().domain();
+  const OSXSAVE = 1n << 27n, CR4_OSXSAVE = 1 << 18;
+  const forced = "db 0x0f, 0x0b, 0x78, 0x65, 0x6e\n";
+  const osxsave = (prefix: string) => {
+    d.run(`mov eax, 1\n${prefix}cpuid\nend: nop`);
+    return (d.get("rcx") & OSXSAVE) !== 0n;
+  };
+  assert.deepEqual([osxsave(""), osxsave(forced)], [false, true]);
+  d.vcpu.state.guestMode = GuestMode.USER;
+  assert.equal((guestCpuid(d.cx, 1, 0, true).ecx & Number(OSXSAVE)) !== 0, false, "user mode");
+  d.vcpu.state.guestMode = GuestMode.KERNEL;
+  d.run(`mov rax, cr4\nor rax, ${CR4_OSXSAVE}\nmov cr4, rax\nend: nop`);
+  assert.deepEqual([osxsave(""), osxsave(forced)], [true, true]);
+  const xcr0 = (set: string) => {
+    d.run(`xor ecx, ecx\nxor edx, edx\n${set}\nxor eax, eax\nxgetbv\nend: nop`);
+    return d.get("rax");
+  };
+  assert.deepEqual([xcr0("nop"), xcr0("mov eax, 1\nxsetbv"), xcr0("mov eax, 3\nxsetbv")], [3n, 1n, 3n]);
+});
+
 Deno.test("CPUID shows the machine checks and the APIC that Xen shows a PV domain", () => {
   const { edx } = guestCpuid(new PvMachine().domain().cx, 1, 0);
   assert.deepEqual([7, 9, 14].map((bit) => edx >> bit & 1), [1, 1, 1]);
