@@ -54,6 +54,9 @@ const judge = z.discriminatedUnion("kind", [
     seconds: z.number().positive(),
     maximumCorePercent: z.number().positive().optional(),
     maximumResidentMiB: z.number().positive().optional(),
+    /** Beyond the frames that the guest has touched, of which it has so many. */
+    maximumBeyondGuestMiB: z.number().positive().optional(),
+    guestMiB: z.number().int().positive().default(256),
   }),
   /** The command leaves files in $FOLDER; a program that is not ours, run there, ends with 0. */
   z.strictObject({

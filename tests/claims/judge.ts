@@ -1,5 +1,6 @@
 /** Runs a claim's command and judges it. */
 import assert from "node:assert/strict";
+import { hostMemory } from "../host_memory.ts";
 import { ROOT, Session } from "../session.ts";
 import type { Claim, Judge } from "./claim.ts";
 
@@ -142,7 +143,13 @@ export async function judgeClaim({ command, judge }: Claim): Promise<Finding> {
       );
       const { residentMiB } = after;
       assert.ok(residentMiB < maximumResidentMiB, `${residentMiB.toFixed(0)} MiB resident`);
-      return `${share.toFixed(1)} % of a core, ${residentMiB.toFixed(0)} MiB resident`;
+      const { beyondMiB, touchedMiB } = await hostMemory(session.pid, judge.guestMiB);
+      const { maximumBeyondGuestMiB = Infinity } = judge;
+      const memory = `${residentMiB.toFixed(0)} MiB resident, ${
+        touchedMiB.toFixed(0)
+      } of it touched by the guest`;
+      assert.ok(beyondMiB < maximumBeyondGuestMiB, memory);
+      return `${share.toFixed(1)} % of a core, ${memory}`;
     }
     case "host's clock": {
       await using session = new Session(xenolithArguments(command));
