@@ -163,17 +163,22 @@ export class Connection implements Watcher {
 
   #answer(message: Message): Uint8Array {
     const { type, payload } = message;
+    const { store } = this;
     if (PRIVILEGED_TYPES.has(type) && this.domid !== 0) throw new XenStoreError("EACCES");
     const transaction = NO_TRANSACTION.has(type) ? undefined : this.#transaction(message);
     const read = (action: (view: StoreView, path: string) => Uint8Array) => {
       const path = this.#path(soleArgument(payload));
       return transaction
         ? action(transaction.view, path)
-        : this.store.update((view) => action(view, path), this.principal);
+        : store.update((view) => action(view, path), this.principal);
     };
     const write = (action: (view: StoreView) => void) => {
-      if (transaction) transaction.write(action);
-      else this.store.update(action, this.principal);
+      if (transaction) {
+        // Each write is kept until the end, however often a node is written.
+        const kept = [...this.#transactions.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+        store.quotas.check(this.domid, "memory", kept + payload.length);
+        transaction.write(action, payload.length);
+      } else store.update(action, this.principal);
       return OK;
     };
     switch (type) {
@@ -188,7 +193,7 @@ export class Connection implements Watcher {
         if (!argument.startsWith("@")) {
           return read((view, path) => joinStrings(formatPermissions(view.permissions(path))));
         }
-        return joinStrings(formatPermissions(this.store.specialPermissions(argument, this.principal)));
+        return joinStrings(formatPermissions(store.specialPermissions(argument, this.principal)));
       }
       case MessageType.WRITE: {
         const end = payload.indexOf(0);
@@ -207,10 +212,10 @@ export class Connection implements Watcher {
       }
       case MessageType.SET_PERMS: {
         const [path, ...entries] = atLeast(payload, 2);
-        this.store.quotas.check(this.domid, "node-permissions", entries.length);
+        store.quotas.check(this.domid, "node-permissions", entries.length);
         const permissions = parsePermissions(entries);
         if (path.startsWith("@")) {
-          this.store.setSpecialPermissions(path, permissions, this.principal);
+          store.setSpecialPermissions(path, permissions, this.principal);
           return OK;
         }
         const absolute = this.#path(path);

@@ -237,6 +237,17 @@ Deno.test("quotas hold in transactions too, and a guest's long paths are refused
   assert.equal(store.owned(1), 1);
 });
 
+Deno.test("a transaction that is written and never ended fills no memory", () => {
+  const { guest } = guestStore();
+  const value = "x".repeat(1900);
+  let writes = 0;
+  for (let transactions = 0; transactions < 10; transactions++) {
+    const id = begin(guest);
+    while (guest.ask(T.WRITE, `data\0${value}`, id) === OK) writes++;
+  }
+  assert.ok(writes > 1000 && writes < 1400, `${writes} writes were kept`);
+});
+
 Deno.test("privileged operations are EACCES to a guest", () => {
   const { guest, dom0 } = guestStore();
   for (

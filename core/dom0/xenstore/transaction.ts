@@ -1,6 +1,9 @@
 import { lookup, type Node } from "./node.ts";
 import type { StoreView } from "./view.ts";
 
+/** Of a write that is to be done again, beside its request. */
+const WRITE_BYTES = 200;
+
 /**
  * A transaction: a view over the store as it was, and the list of what was done in it.
  *
@@ -10,13 +13,20 @@ import type { StoreView } from "./view.ts";
  */
 export class Transaction {
   readonly #writes: ((view: StoreView) => void)[] = [];
+  #bytes = 0;
 
   constructor(readonly id: number, readonly view: StoreView, private readonly base: Node) {}
 
-  /** Runs a write now, on the snapshot, and again on the live store at commit. */
-  write(action: (view: StoreView) => void): void {
+  /** What its writes take of our memory, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Runs a write, whose request had so many bytes, now, on the snapshot, and again on the live store at commit. */
+  write(action: (view: StoreView) => void, bytes: number): void {
     this.view.attempt(() => action(this.view));
     this.#writes.push(action);
+    this.#bytes += WRITE_BYTES + bytes;
   }
 
   conflictsWith(live: Node): boolean {
