@@ -26,8 +26,19 @@ export interface DomainDescription {
   readonly image: { readonly kernel: string; readonly ramdisk?: string; readonly commandLine: string };
   /** Seconds since 1970. */
   readonly startTime: number;
+  /** With it, /vm/UUID has what xend writes there beside libxl's nodes. */
+  readonly xend?: XendParameters;
   /** Disks and network devices; each waits in state Initialising until somebody serves it. */
   readonly devices?: readonly DeviceDescription[];
+}
+
+/** What xm's clients read of a domain below /vm/UUID (xend's parameters of a VM). */
+export interface XendParameters {
+  readonly onPoweroff: string;
+  readonly onReboot: string;
+  readonly onCrash: string;
+  readonly bootloader?: string;
+  readonly bootloaderArguments?: string;
 }
 
 type Entries = Readonly<Record<string, string>>;
@@ -189,6 +200,26 @@ function writeVm(writer: Writer, domain: DomainDescription): void {
     }, readable);
   }
   writer.node(`${vm}/start_time`, domain.startTime.toFixed(2), readable);
+  if (domain.xend) writer.all(vm, xendEntries(domain, domain.xend), readable);
+}
+
+/** Sizes are MiB there, `vcpu_avail` is a mask of vCPUs. */
+function xendEntries(domain: DomainDescription, xend: XendParameters): Entries {
+  const mebibytes = (kib: number) => `${Math.ceil(kib / 1024)}`;
+  return {
+    vcpus: `${domain.vcpus}`,
+    vcpu_avail: `${(1n << BigInt(domain.onlineVcpus ?? domain.vcpus)) - 1n}`,
+    memory: mebibytes(domain.memoryKiB),
+    maxmem: mebibytes(domain.maxMemoryKiB),
+    shadow_memory: "0",
+    on_poweroff: xend.onPoweroff,
+    on_reboot: xend.onReboot,
+    on_crash: xend.onCrash,
+    on_xend_start: "ignore",
+    on_xend_stop: "ignore",
+    bootloader: xend.bootloader ?? "",
+    bootloader_args: xend.bootloaderArguments ?? "",
+  };
 }
 
 function writeDevice(writer: Writer, domain: DomainDescription, device: DeviceDescription): void {

@@ -149,6 +149,23 @@ Deno.test("PVH and HVM domains differ from PV ones as on a Xen host", () => {
   assert.equal(service.read("/libxl/2/type"), "hvm");
 });
 
+Deno.test("xm's clients find xend's parameters below /vm where they are wanted", () => {
+  const service = new XenStoreService();
+  const xend = { onPoweroff: "destroy", onReboot: "restart", onCrash: "preserve" };
+  service.introduce(description(1, { xend, onlineVcpus: 1 }), new RingGuest().page, () => {});
+  const vm = service.read("/local/domain/1/vm");
+  const values = ["vcpus", "vcpu_avail", "memory", "maxmem", "on_reboot", "on_crash"];
+  assert.deepEqual(values.map((name) => service.read(`${vm}/${name}`)), [
+    "2",
+    "1",
+    "256",
+    "256",
+    "restart",
+    "preserve",
+  ]);
+  assert.deepEqual(service.permissions(`${vm}/on_crash`), ["n0", "r1"]);
+});
+
 Deno.test("a device of another backend domain belongs to that domain", () => {
   const service = new XenStoreService();
   service.introduce(description(1), new RingGuest().page, () => {});

@@ -13,7 +13,12 @@ export {
   virtualDeviceNumber,
   XenbusState,
 } from "./devices.ts";
-export { createDomainTree, type DomainDescription, removeDomainTree } from "./domain_tree.ts";
+export {
+  createDomainTree,
+  type DomainDescription,
+  removeDomainTree,
+  type XendParameters,
+} from "./domain_tree.ts";
 export { XenStoreError, type XenStoreErrorName } from "./errors.ts";
 export { domainPath } from "./path.ts";
 export { encodeMessage, type Message, MessageReader, MessageType, toBytes, toText } from "./protocol.ts";
