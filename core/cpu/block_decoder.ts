@@ -1,5 +1,6 @@
 /** Writes records: one instruction after another, from a frame's bytes to the arena, until the block ends. */
 import { Decoded, Decoder, DecodeResult, type Form, forms, Liveness, NO_REGISTER } from "../isa/mod.ts";
+import type { Breakpoints } from "./breakpoints.ts";
 import { type CodeCache, MAXIMUM_BLOCK_BYTES } from "./code_cache.ts";
 import { CodeMode, CTX, SEGMENT_BYTES, SegmentNumber, TWO_PAGES } from "./context.ts";
 import { Vector } from "./exit.ts";
@@ -113,7 +114,7 @@ export class BlockDecoder {
   readonly #fused: Uint16Array;
   readonly #conditions = Int8Array.from(this.#forms, conditionOf);
 
-  constructor(buffer: ArrayBufferLike, image: InterpreterImage) {
+  constructor(buffer: ArrayBufferLike, image: InterpreterImage, private readonly breakpoints?: Breakpoints) {
     this.#u8 = new Uint8Array(buffer);
     this.#u16 = new Uint16Array(buffer);
     this.#i32 = new Int32Array(buffer);
@@ -178,11 +179,26 @@ export class BlockDecoder {
     let ended = false;
     let goesOn = false;
     this.#fusedAt.fill(0);
+    const mayStop = this.breakpoints?.any === true;
     while (!ended) {
       if (at >= 4096 || instructions === MAXIMUM_BLOCK || at + 15 > plannedEnd) break;
       if (count > 0 && jump < 0 && cache.entry(map, at) !== 0) break;
+      const stops = mayStop && this.breakpoints?.stopsAt(at) === true;
+      if (stops && count === 0) {
+        this.#special(record, Special.BREAKPOINT);
+        this.#u16[(record + REC_OFFSET) >>> 1] = at;
+        cache.cover(map, at, 1);
+        this.#blockForms[count] = -1;
+        records.push(record);
+        before.push(0);
+        record += RECORD_BYTES;
+        count = instructions = 1;
+        ended = true;
+        break;
+      }
+      if (stops && jump < 0) break;
       const result = this.#decode(this.#u8, base + at, Math.min(15, 4096 - at), codeMode);
-      if (jump >= 0 && result !== DecodeResult.ok) {
+      if (jump >= 0 && (result !== DecodeResult.ok || stops)) {
         // The jump has a record after all.
         this.#decode(this.#u8, base + jump, Math.min(15, 4096 - jump), codeMode);
         targets.push(record, this.#write(record, jump, codeMode, flat, false));

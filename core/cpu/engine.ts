@@ -2,6 +2,7 @@
 import { transcendental, transcendentalPart } from "../isa/float80/transcendental.ts";
 import { reciprocal, reciprocalSquareRoot } from "../isa/softfloat/mod.ts";
 import { BLOCK_ROOM, BlockDecoder } from "./block_decoder.ts";
+import { Breakpoints } from "./breakpoints.ts";
 import { CodeCache } from "./code_cache.ts";
 import {
   ContextView,
@@ -76,6 +77,7 @@ export class Engine {
   readonly cache: CodeCache;
   readonly world: World;
   readonly exports: Exports;
+  readonly #breakpoints: Breakpoints;
   readonly #i32: Int32Array;
   readonly #spaces: Spaces;
   readonly #image: InterpreterImage;
@@ -96,6 +98,7 @@ export class Engine {
     this.#spaces = new Spaces(buffer, layout, this.world);
     this.cache = new CodeCache(buffer, layout, this.world, this.#spaces, image.profiles);
     this.#image = image;
+    this.#breakpoints = new Breakpoints(buffer, layout);
     const random = new BigUint64Array(1);
     const instance = new WebAssembly.Instance(image.module, {
       cpu: {
@@ -124,7 +127,7 @@ export class Engine {
 
   /** Made when code is first run: threads that only build domains need none of its tables. */
   get #decoder(): BlockDecoder {
-    return this.#blockDecoder ??= new BlockDecoder(this.memory.buffer, this.#image);
+    return this.#blockDecoder ??= new BlockDecoder(this.memory.buffer, this.#image, this.#breakpoints);
   }
 
   /**
@@ -155,7 +158,7 @@ export class Engine {
       const trap = (i32[eflagsAt] & Flag.TF) !== 0;
       if (trap || shadow) {
         shadow = false;
-        reason = this.#single(ctx, false);
+        reason = this.#breaks(ctx) ? ExitReason.BREAKPOINT : this.#single(ctx, false);
         if (trap && reason === Internal.STEPPED) {
           return this.#finish(ctx, ExitReason.TRAP_STEP, budget - left + 1);
         }
@@ -178,7 +181,10 @@ export class Engine {
         case ExitReason.BUDGET:
           // A block longer than what is left.
           if (left === 0 || (!exact && left < budget)) return this.#finish(ctx, reason, budget - left);
-          reason = this.#single(ctx, false);
+          reason = this.#breaks(ctx) ? ExitReason.BREAKPOINT : this.#single(ctx, false);
+          break;
+        case ExitReason.BREAKPOINT:
+          if (!this.#breaks(ctx)) reason = this.#single(ctx, false);
           break;
         case Internal.CODE_WRITE:
         case Internal.STRADDLE:
@@ -218,7 +224,25 @@ export class Engine {
     return reason;
   }
 
-  /** Runs exactly one instruction outside the code cache, TF or not. BUDGET: it retired. */
+  #breaks(ctx: number): boolean {
+    const breakpoints = this.#breakpoints;
+    return breakpoints.any && breakpoints.has(this.#linearLow(ctx), this.#linearHigh(ctx));
+  }
+
+  /**
+   * A debugger's breakpoints, by linear address: from now on `run` stops before these instructions with BREAKPOINT. `undefined`: the debugger leaves.
+   * @throws RangeError for more than MOST_BREAKPOINTS
+   */
+  setBreakpoints(addresses: readonly bigint[] | undefined): void {
+    this.world.stopped(() => {
+      const offsets = addresses === undefined ? this.#breakpoints.clear() : this.#breakpoints.set(addresses);
+      for (let frame = 0; offsets.length > 0 && frame < this.layout.totalFrames; frame++) {
+        for (const offset of offsets) this.cache.invalidate(frame, offset, 1);
+      }
+    });
+  }
+
+  /** Runs exactly one instruction outside the code cache, TF or not, breakpoint or not. BUDGET: it retired. */
   step(ctx: number): ExitReason {
     this.#spaces.refresh(ctx);
     for (;;) {

@@ -2,7 +2,7 @@
  * Why the engine came back to its caller. What is pure CPU work is finished inside core/cpu and never appears here.
  *
  * `ctx.rip` is at the instruction that exited, `ctx.nextRip` is the one after it, nothing of the instruction has been done and it is
- * not counted as retired: emulate it and call `engine.complete(ctx)`, or raise a fault. BUDGET, KICK and TRAP_STEP stand between
+ * not counted as retired: emulate it and call `engine.complete(ctx)`, or raise a fault. BUDGET, KICK, TRAP_STEP and BREAKPOINT stand between
  * instructions: rip is the next one to run.
  */
 import { type ExitName, exits } from "../isa/exits.ts";
@@ -20,6 +20,8 @@ const engineReasons = {
   TRAP_STEP: 4,
   /** `hooks.foreign` asked to leave: exitInfo = what it returned. The instruction has not been done. */
   FOREIGN: 5,
+  /** A debugger's breakpoint is at rip (see breakpoints.ts); the instruction has not been done. */
+  BREAKPOINT: 6,
 } as const;
 
 /** Reasons that never leave the engine. */

@@ -7,7 +7,7 @@ import { type Form, forms, type HelperName, helpers } from "../isa/mod.ts";
 import type { FuncRef } from "../wasm/mod.ts";
 import { i32, i64 } from "../wasm/mod.ts";
 import { CTX } from "./context.ts";
-import { Internal } from "./exit.ts";
+import { ExitReason, Internal } from "./exit.ts";
 import { pairs } from "./fusion.ts";
 import { HOT_HANDLERS } from "./hot_handlers.ts";
 import { HotMachine } from "./hot_machine.ts";
@@ -36,8 +36,10 @@ export const Special = {
   STRADDLE: 3,
   /** Raises the exception in the record (bytes that are no instruction). */
   RAISE: 4,
+  /** Where a debugger may want to stop. */
+  BREAKPOINT: 5,
 } as const;
-const SPECIALS = 5;
+const SPECIALS = 6;
 
 /** The generated handlers and what the decoder must know of them: made once, posted to workers. */
 export interface InterpreterImage {
@@ -190,6 +192,12 @@ export function emitInterpreter(options: InterpreterOptions = {}): InterpreterCo
       const vector = f.let(i32.load(rec, REC_DISP));
       const isGeneral = i32.eq(vector, 13);
       f.returnCall(runtime.raise, [ctx, rec, left, vector, i32.const(0), isGeneral]);
+    }),
+  );
+  special(
+    Special.BREAKPOINT,
+    runtime.handler("breakpoint", (f, ctx, rec, left) => {
+      f.returnCall(runtime.exit, [ctx, rec, left, i32.const(ExitReason.BREAKPOINT)]);
     }),
   );
   const regionSlot = runtime.handlerCount + 1;
