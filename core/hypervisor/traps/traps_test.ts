@@ -311,6 +311,30 @@ function storeToTable(d: PvDomain): void {
   assert.equal(stack(d, d.get("rsp"), 3)[2], 3n);
 }
 
+Deno.test("another vCPU's flushes in the middle of an emulated store do not make it the guest's fault", () => {
+  const d = new PvMachine().domain();
+  trap(d, 14, HANDLER);
+  assert.equal(d.call(HYPERVISOR.vm_assist, 0, VMASST_TYPE.writable_pagetables), 0n);
+  const slot = Number(BASE) / 4096 + SPARE;
+  const { engine } = d.cx;
+  const step = engine.step.bind(engine);
+  // 100: it never gets through, so the mapping is changed instead.
+  for (const flushes of [1, 5, 100]) {
+    let left = flushes;
+    engine.step = (ctx) => {
+      if (left-- > 0) engine.staleAll();
+      return step(ctx);
+    };
+    d.run(
+      `mov rbx, ${d.address(TABLES.l1, slot * 8)}\nmov rcx, ${d.pte(SPARE + flushes % 7, 5)}
+       xchg [rbx], rcx\ndone: nop\ntimes 0x1000 - ($ - $$) nop\nend: nop`,
+      "done",
+    );
+    assert.notEqual(left, flushes);
+    assert.equal(d.read64(TABLES.l1, slot * 8) & ~0x60n, d.pte(SPARE + flushes % 7, 0x105));
+  }
+});
+
 Deno.test("single steps trap behind each instruction", () => {
   const d = new PvMachine().domain();
   trap(d, 1, HANDLER);

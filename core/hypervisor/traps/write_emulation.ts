@@ -15,6 +15,8 @@ import { modifyEntry } from "../mm/update.ts";
 import { findL1, slotOf } from "../mm/walk.ts";
 
 const PAGE_WORDS = 1024;
+/** How often another vCPU's flushes may come in between before the mapping itself is changed for the instruction. */
+const REDIRECTIONS = 8;
 /** What an instruction can change of the context (general registers, flags, rip, SSE registers). */
 const SAVED: readonly (readonly [number, number])[] = [
   [CTX.gpr, 16 * 8],
@@ -69,11 +71,13 @@ function runOnCopy(
 
   const ripLo = view.get(ctx, "rip");
   const collides = indexOf(ripLo) === indexOf(lo) || indexOf(ripLo + 14) === indexOf(lo);
-  const reason = collides || cx.engine.checksTlb
-    ? stepRemapped(cx, scratch, mapping, lo, hi)
-    : stepRedirected(cx, scratch, lo, hi);
+  const reason = (collides || cx.engine.checksTlb ? undefined : stepRedirected(cx, scratch, lo, hi)) ??
+    stepRemapped(cx, scratch, mapping, lo, hi);
 
-  if (reason !== ExitReason.BUDGET) {
+  if (reason === ExitReason.KICK) {
+    // Between two rounds of a REP: what is done is done, the rest comes here again. Whoever kicked waits for an answer.
+    Atomics.or(words, vcpu.kickIndex, view.get(ctx, "exitInfo"));
+  } else if (reason !== ExitReason.BUDGET) {
     restore();
     return false;
   }
@@ -92,23 +96,32 @@ function runOnCopy(
   return true;
 }
 
-/** One instruction with a TLB entry that leads from the table's address to the copy. */
-function stepRedirected(cx: HypercallContext, scratch: number, lo: number, hi: number): number {
+/**
+ * One instruction with a TLB entry that leads from the table's address to the copy. Flushes of other vCPUs do not wait for the domain's lock:
+ * where one of them empties the TLB before the instruction has run, it faults and is tried again.
+ * @returns undefined: it never got through
+ */
+function stepRedirected(cx: HypercallContext, scratch: number, lo: number, hi: number): number | undefined {
   const { domain, vcpu, engine, view } = cx;
   const { ctx } = vcpu;
   const words = domain.views.i32;
-  // Looks the code up first, so that a stale TLB is emptied now and not under the entry that is put in.
-  engine.translate(ctx, view.get(ctx, "rip"), view.high(ctx, "rip"), Access.EXECUTE);
-  const entry = view.get(ctx, "tlb") + indexOf(lo) * TLB_ENTRY_BYTES;
   const pageLo = lo & ~0xfff;
-  for (const tag of [TLB_READ, TLB_WRITE]) {
-    words[(entry + tag) >>> 2] = pageLo;
-    words[(entry + tag + 4) >>> 2] = hi;
+  for (let attempt = 0; attempt < REDIRECTIONS; attempt++) {
+    // Looks the code up first, so that a stale TLB is emptied now and not under the entry that is put in.
+    engine.translate(ctx, view.get(ctx, "rip"), view.high(ctx, "rip"), Access.EXECUTE);
+    const entry = view.get(ctx, "tlb") + indexOf(lo) * TLB_ENTRY_BYTES;
+    for (const tag of [TLB_READ, TLB_WRITE]) {
+      words[(entry + tag) >>> 2] = pageLo;
+      words[(entry + tag + 4) >>> 2] = hi;
+    }
+    words[(entry + TLB_ADDEND) >>> 2] = (scratch * 4096 - pageLo) | 0;
+    const reason = engine.step(ctx);
+    const isThere = words[(entry + TLB_WRITE) >>> 2] === pageLo &&
+      words[(entry + TLB_WRITE + 4) >>> 2] === hi;
+    words.fill(-1, entry >>> 2, (entry + TLB_ADDEND) >>> 2);
+    if (isThere || reason !== ExitReason.FAULT) return reason;
   }
-  words[(entry + TLB_ADDEND) >>> 2] = (scratch * 4096 - pageLo) | 0;
-  const reason = engine.step(ctx);
-  words.fill(-1, entry >>> 2, (entry + TLB_ADDEND) >>> 2);
-  return reason;
+  return undefined;
 }
 
 /** The same where code and table share a TLB entry: the guest's own mapping leads to the copy for one instruction. */
