@@ -1,8 +1,16 @@
 /** `create`: a domain from its configuration file, run in this process. */
+import { dirname, resolve } from "node:path";
 import { ImageError, type KernelImage, parseKernel, planPv } from "../../builder/mod.ts";
 import { XendFailure } from "../api/client.ts";
 import { PathError } from "../xend/paths.ts";
-import { ConfigError, type DomainConfig, formatDiagnostic, readDomainConfig } from "../config/mod.ts";
+import {
+  ConfigError,
+  type DomainConfig,
+  formatDiagnostic,
+  hostEnvironment,
+  readDomainConfig,
+  type ShutdownAction,
+} from "../config/mod.ts";
 import { InputPump } from "../console/attachment.ts";
 import { OutputClosed, type Terminal } from "../console/terminal.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -71,7 +79,9 @@ export async function prepareDomain(
   world: World,
 ): Promise<Required<PreparedDomain>> {
   const text = await readConfigFile(options.file);
-  const { config, warnings } = readDomainConfig({ name: options.file, text }, options.overrides);
+  const { config, warnings } = readDomainConfig({ name: options.file, text }, options.overrides, {
+    environment: hostEnvironment(Deno.env.toObject(), dirname(resolve(options.file))),
+  });
   if (!options.quiet) { for (const warning of warnings) world.say(formatDiagnostic(warning).split("\n")[0]); }
   return { config, images: await readImages(config, world) };
 }
@@ -100,8 +110,6 @@ async function readImages(config: DomainConfig, world: World): Promise<DomainIma
   }
 }
 
-const CRASHES: readonly DomainEnd["reason"][] = ["crash", "watchdog"];
-
 /** The exit code and the words for a domain's end. */
 function verdict({ reason }: DomainEnd): { code: number; words: string } {
   switch (reason) {
@@ -120,15 +128,20 @@ function verdict({ reason }: DomainEnd): { code: number; words: string } {
   }
 }
 
+/** In one process a domain that would be kept or dumped before it starts again just starts again. */
+const RESTARTS: readonly ShutdownAction[] = ["restart", "rename-restart", "coredump-restart"];
+
 function restarts({ reason }: DomainEnd, config: DomainConfig): boolean {
   const action = reason === "poweroff"
     ? config.onPoweroff
     : reason === "reboot"
     ? config.onReboot
-    : CRASHES.includes(reason)
+    : reason === "watchdog"
+    ? config.onWatchdog
+    : reason === "crash"
     ? config.onCrash
     : "destroy";
-  return action === "restart";
+  return RESTARTS.includes(action);
 }
 
 /** A domain that ends sooner than this after its start is not started again (xl has the same rule). */

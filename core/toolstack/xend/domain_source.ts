@@ -2,7 +2,13 @@
 import { isAbsolute, resolve } from "node:path";
 import { ImageError, type KernelImage, parseKernel, planPv } from "../../builder/mod.ts";
 import type { CreateRequest } from "../api/types.ts";
-import { ConfigError, type DomainConfig, formatDiagnostic, readDomainConfig } from "../config/mod.ts";
+import {
+  ConfigError,
+  type DomainConfig,
+  formatDiagnostic,
+  hostEnvironment,
+  readDomainConfig,
+} from "../config/mod.ts";
 import { type AptOptions, FetchError } from "../guests/apt.ts";
 import { parseKernelSource, readSource, SourceError } from "../guests/kernel_source.ts";
 import { XendError } from "./errors.ts";
@@ -56,9 +62,10 @@ export class FileSource implements DomainSource {
 
   read(request: CreateRequest): DomainSettings {
     try {
-      const { config, warnings } = readDomainConfig(
+      const { config, effective, warnings } = readDomainConfig(
         { name: request.fileName, text: request.text },
         request.overrides,
+        { environment: hostEnvironment(request.environment, request.directory) },
       );
       return {
         config,
@@ -66,11 +73,11 @@ export class FileSource implements DomainSource {
           poweroff: config.onPoweroff,
           reboot: config.onReboot,
           crash: config.onCrash,
-          watchdog: config.onCrash,
-          softReset: "destroy",
+          watchdog: config.onWatchdog,
+          softReset: config.onSoftReset,
         },
-        startWithXend: false,
-        effective: config,
+        startWithXend: config.startWithXend,
+        effective,
         warnings: warnings.map((warning) => formatDiagnostic(warning).split("\n")[0]),
       };
     } catch (error) {

@@ -17,7 +17,7 @@ const method = (names: string, least: number, run: Method["run"]): Method => ({
   run,
 });
 
-const SPACES = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0";
+const SPACES = " \t\n\r\v\f\x85\xa0";
 
 function strip(text: string, set: string | undefined, start: boolean, end: boolean): string {
   const letters = new Set(set ?? SPACES);
@@ -29,7 +29,7 @@ function strip(text: string, set: string | undefined, start: boolean, end: boole
 }
 
 function splitBlanks(text: string, most: number, fromEnd: boolean): string[] {
-  const words = text.match(/[^ \t\n\r\v\f\x1c-\x1f\x85\xa0]+/g) ?? [];
+  const words = text.match(/[^ \t\n\r\v\f\x85\xa0]+/g) ?? [];
   if (most < 0 || words.length <= most) return words;
   if (fromEnd) {
     const kept = words.slice(words.length - most);
@@ -171,15 +171,14 @@ const all = (pattern: RegExp) => method("", 0, (text) => pattern.test(text));
 
 function splitLines(text: string, args: Arguments): PyList {
   args.runtime.allocate(args.span, text.length);
-  const lines =
-    text.match(/[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]|$)/g) ?? [];
+  const lines = text.match(/[^\n\r\v\f\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x85\u2028\u2029]|$)/g) ?? [];
   const keep = args.number(0, 0) !== 0;
   const real = lines.filter((line) => line !== "");
   return new PyList(
     keep
       ? real
       : real.map((line) =>
-        line.replace(/(?:\r\n|[^])$/, (end) => /^[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/.test(end) ? "" : end)
+        line.replace(/(?:\r\n|[^])$/, (end) => /^[\n\r\v\f\x85\u2028\u2029]/.test(end) ? "" : end)
       ),
   );
 }
@@ -263,7 +262,7 @@ export const STRING_METHODS: Readonly<Record<string, Method>> = {
   isdigit: all(/^\p{Nd}+$/u),
   isalpha: all(/^\p{L}+$/u),
   isalnum: all(/^[\p{L}\p{N}]+$/u),
-  isspace: all(/^[ \t\n\r\v\f\x1c-\x1f\x85\xa0]+$/),
+  isspace: all(/^[ \t\n\r\v\f\x85\xa0]+$/),
   isupper: method("", 0, (text) => text !== text.toLowerCase() && text === text.toUpperCase()),
   islower: method("", 0, (text) => text !== text.toUpperCase() && text === text.toLowerCase()),
 };
