@@ -1,5 +1,5 @@
 /** The client of xend's API. It loads nothing heavy: `list` answers within tens of milliseconds. */
-import { apiSocket, debugLog, type XendPaths, xendPaths } from "../xend/paths.ts";
+import { apiSocket, checkSocketPath, debugLog, type XendPaths, xendPaths } from "../xend/paths.ts";
 import type {
   ApiError,
   CreateReply,
@@ -69,10 +69,11 @@ export class XendClient implements Disposable {
     this.#http = Deno.createHttpClient({ proxy: { transport: "unix", path: apiSocket(paths) } });
   }
 
-  /** @throws XendFailure not-running, not-started, unauthorized */
+  /** @throws XendFailure not-running, not-started, unauthorized; PathError */
   static async connect(options: ConnectOptions = {}): Promise<XendClient> {
     const { start = false, paths = xendPaths(), startTimeoutMs = START_TIMEOUT_MS, xendArguments = [] } =
       options;
+    checkSocketPath(apiSocket(paths));
     if (!await answers(apiSocket(paths))) {
       if (!start) throw new XendFailure("not-running", "xend is not running");
       const { spawnXend } = await import("./launch.ts");
