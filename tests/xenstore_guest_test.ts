@@ -7,6 +7,7 @@ import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
 import { debianKernel } from "../core/toolstack/guests/debian_kernel.ts";
 import { startXenHost } from "../core/toolstack/xen_host.ts";
 import { OFFLINE } from "./guests.ts";
+import { xenstoreClientEntries } from "./xenstore_clients.ts";
 
 /** The machine may have much else to do. */
 const BOOT_SECONDS = 180;
@@ -29,7 +30,7 @@ Deno.test({
       vcpus: 2,
       kernel: parseKernel(await Deno.readFile(kernel.path)),
       kernelName: kernel.path,
-      ramdisk: await busyboxInitramfs(apt),
+      ramdisk: await busyboxInitramfs(apt, { extra: await xenstoreClientEntries() }),
       ramdiskName: "busybox",
       cmdline: "console=hvc0 sysrq_always_enabled",
       consoleOutput: (bytes) => output += decoder.decode(bytes, { stream: true }),
@@ -61,6 +62,31 @@ Deno.test({
     try {
       domain.unpause();
       await expect(/# /, BOOT_SECONDS);
+
+      await t.step("Debian's clients inside it talk to the store over its ring", async () => {
+        assert.equal(await shell("xenstore-read name domid"), `debian ${domain.domid}`);
+        assert.equal(
+          await shell("xenstore-write data/x hello data/long $(head -c 900 /dev/zero | tr '\\0' v)"),
+          "",
+        );
+        assert.equal(xenstore.read(`${home}/data/x`), "hello");
+        assert.equal(await shell("xenstore-read data/long | wc -c"), "901");
+        assert.deepEqual(xenstore.permissions(`${home}/data/x`), [`n${domain.domid}`]);
+        // The path that is set relative to the domain's home comes back so.
+        const watched = shell("xenstore-watch -n 2 data/y");
+        const poke = setInterval(() => xenstore.write(`${home}/data/y`, "1"), 200);
+        assert.equal(await watched.finally(() => clearInterval(poke)), "data/y data/y");
+        const own = Number(await shell(`xenstore-ls -f ${home} | wc -l`));
+        assert.ok(own > 40, `${own} nodes of its own`);
+        assert.match(await shell("xenstore-list /local/domain 2>&1"), /could not list path/);
+        assert.notEqual(await shell("xenstore-write name other 2>&1; echo $?"), "0");
+        assert.equal(xenstore.read(`${home}/name`), "debian");
+        const { domid } = domain;
+        assert.notEqual(await shell("xenstore-chmod data/x b0 2>&1; echo $?"), "0", "it gives no node away");
+        await shell(`xenstore-chmod data/x n${domid} r0 && xenstore-rm data/long`);
+        assert.deepEqual(xenstore.permissions(`${home}/data/x`), [`n${domid}`, "r0"]);
+        assert.equal(xenstore.exists(`${home}/data/long`), false);
+      });
 
       await t.step("memory/target balloons it down and up", async () => {
         await until("feature", ANSWER_SECONDS, () => xenstore.exists(`${home}/control/feature-poweroff`));

@@ -2,16 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type DomainDescription, startXenStoreSocket, XenStoreService } from "../core/dom0/mod.ts";
-import { packagedFile } from "../core/toolstack/guests/apt.ts";
-import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
 import { OFFLINE } from "./guests.ts";
-
-const LIBRARIES = "usr/lib/x86_64-linux-gnu";
-const PACKAGES = [
-  { packages: ["xenstore-utils"], path: "usr/bin" },
-  { packages: ["libxenstore4"], path: LIBRARIES },
-  { packages: ["libxentoolcore1"], path: LIBRARIES },
-];
+import { type XenstoreClients, xenstoreClients } from "./xenstore_clients.ts";
 
 interface Result {
   readonly code: number;
@@ -21,17 +13,10 @@ interface Result {
 
 /** Runs `xenstore-NAME`; the process is killed after 30 seconds. */
 class Tools {
-  private constructor(private readonly folders: readonly string[], private readonly socket: string) {}
-
-  static async fetch(socket: string): Promise<Tools> {
-    const apt = { cache: cacheDirectory(), progress: console.error };
-    const folders: string[] = [];
-    for (const file of PACKAGES) folders.push(await packagedFile(file, apt));
-    return new Tools(folders, socket);
-  }
+  constructor(private readonly clients: XenstoreClients, private readonly socket: string) {}
 
   start(name: string, ...args: string[]): Deno.ChildProcess {
-    const [programs, ...libraries] = this.folders;
+    const { programs, libraries } = this.clients;
     return new Deno.Command(join(programs, `xenstore-${name}`), {
       args,
       clearEnv: true,
@@ -86,7 +71,7 @@ function toolsTest(name: string, run: (tools: Tools, service: XenStoreService) =
       const folder = await Deno.makeTempDir();
       const service = new XenStoreService();
       const socket = join(folder, "socket");
-      const tools = await Tools.fetch(socket);
+      const tools = new Tools(await xenstoreClients(), socket);
       const server = await startXenStoreSocket(service, socket);
       try {
         await run(tools, service);
