@@ -5,9 +5,11 @@ import { XendFailure } from "../api/client.ts";
 import { PathError } from "../xend/paths.ts";
 import {
   ConfigError,
+  decodeSource,
   type DomainConfig,
   formatDiagnostic,
   hostEnvironment,
+  NotText,
   readDomainConfig,
   type ShutdownAction,
 } from "../config/mod.ts";
@@ -59,11 +61,10 @@ export interface PreparedDomain {
 
 async function readConfigFile(path: string): Promise<string> {
   try {
-    const bytes = await Deno.readFile(path);
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return decodeSource(await Deno.readFile(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw new CommandError(`${path}: there is no such file`);
-    if (error instanceof TypeError) {
+    if (error instanceof NotText) {
       throw new CommandError(`${path} is not a configuration file: it is not text`);
     }
     throw new CommandError(`${path} cannot be read: ${error instanceof Error ? error.message : error}`);

@@ -50,6 +50,15 @@ export async function main(args: readonly string[]): Promise<number> {
         return await create(request.options, processWorld());
       case "demo":
         return await demo(request.guest, request.quiet, processWorld());
+      case "config": {
+        const { config } = await import("./config.ts");
+        return await config(request.request, {
+          say: (line) => say(`xenolith: ${line}`),
+          print: (text) => writeOut(text),
+          environment: Deno.env,
+          directory: Deno.cwd(),
+        });
+      }
       case "xend": {
         const { xend } = await import("./xend.ts");
         return await xend(request.options, {

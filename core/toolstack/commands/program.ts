@@ -2,6 +2,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { EXIT, EXIT_HELP } from "../exit_codes.ts";
 import { VERSION } from "../version.ts";
+import type { ConfigRequest } from "./config.ts";
 import type { CreateOptions } from "./create.ts";
 import { DEMO_GUESTS, type DemoGuest } from "./demo.ts";
 import type { XendCommand } from "./xend.ts";
@@ -11,6 +12,7 @@ export type Request =
   | { readonly command: "create"; readonly options: CreateOptions }
   | { readonly command: "demo"; readonly guest?: DemoGuest; readonly quiet: boolean }
   | { readonly command: "xend"; readonly options: XendCommand }
+  | { readonly command: "config"; readonly request: ConfigRequest }
   /** Help or the version was printed, or the command line is wrong (which was said). */
   | { readonly command: "none"; readonly exitCode: number };
 
@@ -91,6 +93,41 @@ export function parseCommandLine(args: readonly string[], { out, err }: Output):
     .action((action, { json, foreground, pcpus, http }) => {
       const httpPort = http === true ? 8000 : http;
       request = { command: "xend", options: { action, json, foreground, pcpus, httpPort } };
+    });
+  const config = program.command("config").description("check, show and convert configurations");
+  config.command("check")
+    .description("say what is wrong with configurations, and what has no effect here")
+    .argument("<file...>", "configuration files of xl or xm")
+    .option("--json", "print JSON", false)
+    .option("--strict", "unknown keys are errors", false)
+    .option("-v, --verbose", "also what has no effect and need not", false)
+    .action((files, { json, strict, verbose }) => {
+      request = { command: "config", request: { action: "check", files, json, strict, verbose } };
+    });
+  config.command("show")
+    .description("print a configuration as it is understood")
+    .argument("<file>", "configuration file")
+    .argument("[key=value...]", "settings that come after the file's own")
+    .option("--json", 'print JSON: {"keys": {...}, "effective": {...}}', false)
+    .action((file, overrides, { json }) => {
+      request = { command: "config", request: { action: "show", file, overrides, json } };
+    });
+  config.command("convert")
+    .description("print a configuration in another language")
+    .argument("<file>", "configuration file")
+    .argument("[key=value...]", "settings that come after the file's own")
+    .addOption(
+      new Option("--to <language>", "which one").choices(["xl", "json", "libvirt"] as const).default(
+        "xl" as const,
+      ),
+    )
+    .action((file, overrides, { to }) => {
+      request = { command: "config", request: { action: "convert", file, overrides, to } };
+    });
+  config.command("schema")
+    .description("print the JSON schema of configurations in JSON, for editors")
+    .action(() => {
+      request = { command: "config", request: { action: "schema" } };
     });
   try {
     program.parse([...args], { from: "user" });

@@ -16,7 +16,15 @@ export { BARE_ENVIRONMENT, hostEnvironment } from "./environment.ts";
 export { jsonSchema } from "./json_schema.ts";
 export { type GuestType, type KeyDefinition, KEYS, type Status } from "./keys/mod.ts";
 export { showConfig, type ShownConfig } from "./show.ts";
-export { ConfigError, type Diagnostic, formatDiagnostic, type Severity, type Source } from "./source.ts";
+export {
+  ConfigError,
+  decodeSource,
+  type Diagnostic,
+  formatDiagnostic,
+  NotText,
+  type Severity,
+  type Source,
+} from "./source.ts";
 export { type PythonEnvironment } from "./xm/mod.ts";
 
 export interface ReadOptions {

@@ -65,3 +65,20 @@ export function endOf(source: Source): Span {
   const end = { offset: text.length, line, column: text.length - lastLine + 1 };
   return { source, start: end, end };
 }
+
+/** A text that holds a NUL is none. */
+export class NotText extends Error {}
+
+/**
+ * A file's bytes as text: UTF-8, or else a character for each byte, since xl cares for neither.
+ * @throws NotText
+ */
+export function decodeSource(bytes: Uint8Array): string {
+  if (bytes.includes(0)) throw new NotText("it is not text");
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  }
+}
