@@ -10,6 +10,7 @@ import { debianKernel } from "../core/toolstack/guests/debian_kernel.ts";
 import { GUEST_FILES, XEN_HEADERS } from "./guests.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
 import { userland } from "./linux/userland.ts";
+import { xenstoreClients } from "./xenstore_clients.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -123,6 +124,10 @@ async function fetchPackages(): Promise<TestResult[]> {
     programs: {
       from: "busybox-static, coreutils and others",
       fetch: async () => `${(await userland(progress)).files.size} files`,
+    },
+    xenstoreClients: {
+      from: "xenstore-utils",
+      fetch: async () => (await xenstoreClients()).programs,
     },
   };
   const results: TestResult[] = [];

@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "./connection.ts";
 import { HEADER_BYTES, MessageReader, PAYLOAD_MAX, ProtocolError } from "./protocol.ts";
 import type { XenStoreService } from "./service.ts";
 
 /** Bytes taken from a connection's output for one write. */
 const CHUNK = 64 << 10;
+
+const ACCEPT_AGAIN_MS = 200;
 
 /** A XenStore server on a unix socket. */
 export interface XenStoreSocket {
@@ -33,15 +36,20 @@ export async function startXenStoreSocket(service: XenStoreService, path: string
   const clients = new Set<Client>();
   let closed = false;
   const accept = async () => {
-    for await (const socket of listener) {
-      const client = new Client(service, socket);
-      clients.add(client);
-      client.run().finally(() => clients.delete(client));
+    while (!closed) {
+      try {
+        const client = new Client(service, await listener.accept());
+        clients.add(client);
+        client.run().finally(() => clients.delete(client));
+      } catch (error) {
+        if (closed) return;
+        // Too many open files, say: those who are connected are served, and others once there is room.
+        service.log(`a client on the socket is not let in: ${error}`);
+        await sleep(ACCEPT_AGAIN_MS);
+      }
     }
   };
-  const accepting = accept().catch((error) => {
-    if (!closed) service.log(`the XenStore socket is lost: ${error}`);
-  });
+  const accepting = accept();
   return {
     path,
     get clients() {
