@@ -347,6 +347,9 @@ export class Host implements AsyncDisposable {
         this.#residents.get(domid)?.host.finish({ reason: shutdownName(reason), registerDump: dump });
         break;
       }
+      case "debug":
+        this.machine.debugged.get(report.stop.domid)?.(report.stop);
+        break;
       case "console":
         this.options.xenConsole?.(report.domid, report.bytes);
         break;

@@ -73,6 +73,8 @@ export const SchedVcpu = struct("sched_vcpu", {
   priority: "i32",
   /** Its place in the list of active vCPUs, which earn credits, or NONE. */
   activeSlot: "i32",
+  /** Accountings until it is taken for one that never waits for a pCPU. */
+  waited: "i32",
   /** SCHEDOP_yield: whoever waits goes first, once. */
   yielded: "i32",
   /** Hard and soft affinity: masks of pCPUs. */
@@ -117,6 +119,8 @@ export const PauseFlag = {
   SHUTDOWN: 32,
   /** Its domain's cap is used up: until it has earned credits again. */
   PARKED: 64,
+  /** A debugger has stopped it. */
+  DEBUGGED: 128,
 } as const;
 
 export const MachineHeader = struct("machine", {
@@ -261,6 +265,10 @@ export const DomainHeader = struct("domain", {
   /** Domain-0's ends with something pending: a bit for each port of this domain (atomics). */
   dom0Pending: array("u32", EVTCHN_PORTS / 32),
   watchdogs: array("f64", 2),
+  /** Counts up each time a debugger lets the domain go on: a stop that was reported before belongs to an earlier one. */
+  debugResumes: "u32",
+  /** TraceKind bits of what is being traced; 0: nothing. Written by the main thread. */
+  traceKinds: "u32",
 });
 
 export const DomainOption = { PRIVILEGED: 1, DEBUG: 2, SUSPEND_CANCEL: 4 } as const;
@@ -368,6 +376,8 @@ export const VcpuState = struct("vcpu", {
   multicallDepth: "u32",
   multicallIretFlags: "u32",
   continuation: array("u64", 4),
+  /** A debugger wants one instruction and then a stop. Written while the vCPU does not run. */
+  debugStep: "i32",
 });
 
 /** One event channel (Xen's struct evtchn). Under the domain's lock. */

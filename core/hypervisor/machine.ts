@@ -1,6 +1,7 @@
 /** The Xen machine as one thread sees it: the shared buffer, the domains, and what wakes whom. */
 import type { Engine } from "../cpu/engine.ts";
 import { Clock } from "./time.ts";
+import type { DebugStop } from "./debug/stop.ts";
 import { Domain, type DomainShare } from "./domain.ts";
 import { DomainHeader, MACHINE, MachineHeader, MAX_PCPUS, NONE, PcpuState } from "./layout.ts";
 import { Lock } from "./lock.ts";
@@ -38,6 +39,8 @@ export class Machine {
   readonly makeEngine: (domain: Domain) => Engine;
   readonly report: (report: Report) => void;
   readonly #domains = new Map<number, Domain>();
+  /** Main thread: who is told of the stops of a domain, by domid. */
+  readonly debugged = new Map<number, (stop: DebugStop) => void>();
   /** Takes messages that announce domains, when there are any. Set by the pCPU loop. */
   takeMail: () => void = () => {};
 

@@ -2,6 +2,7 @@
 import { CTX } from "../cpu/context.ts";
 import { ExitReason } from "../cpu/exit.ts";
 import { IdleCollector } from "./collector.ts";
+import { stepForDebugger, stopForDebugger } from "./debug/stop.ts";
 import type { GuestSupport } from "./guest.ts";
 import { MACHINE, MachineHeader, NONE, PcpuMode, PcpuState } from "./layout.ts";
 import { releaseAllLocks } from "./lock.ts";
@@ -122,6 +123,11 @@ export class Pcpu {
     updateVcpuTime(vcpu, start);
     let now = start, since = start, sinceRetired = view.number(ctx, "retired"), retired = sinceRetired;
     let exits = 0, left = 0, boundary = 0;
+    // Asked for while the vCPU does not run.
+    if (vcpu.state.debugStep !== 0) {
+      stepForDebugger(context, support);
+      return support.scheduledOut(context);
+    }
     for (;;) {
       if (left <= 0 || timers.next() < boundary) {
         // A look at the clock: timers, the end of the slice, and how far the next look is.
@@ -152,7 +158,10 @@ export class Pcpu {
       if (sched.flags !== 0) break;
       const held = vcpu.upcallsHeldUntil - retired;
       const reason = engine.run(ctx, held > 0 ? Math.min(left, held) : left, false);
-      if (reason !== ExitReason.BUDGET && reason !== ExitReason.KICK) support.handleExit(context, reason);
+      if (reason === ExitReason.BREAKPOINT) stopForDebugger(vcpu, "breakpoint");
+      else if (reason !== ExitReason.BUDGET && reason !== ExitReason.KICK) {
+        support.handleExit(context, reason);
+      }
       const total = view.number(ctx, "retired");
       left -= total - retired + EXIT_COST;
       retired = total;

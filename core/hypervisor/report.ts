@@ -1,6 +1,7 @@
 /** What pCPU workers and the main thread tell each other. */
 import type { InterpreterImage } from "../cpu/interpreter.ts";
 import type { DomainShare } from "./domain.ts";
+import type { DebugStop } from "./debug/stop.ts";
 
 /** public/sched.h SHUTDOWN_* */
 export const Shutdown = {
@@ -28,6 +29,8 @@ export type Report =
   | { kind: "detached"; pcpu: number; domid: number }
   /** HYPERVISOR_console_io: what a guest wrote to Xen's own console. */
   | { kind: "console"; domid: number; bytes: Uint8Array }
+  /** A vCPU met a debugger's breakpoint or has done its single step; its domain's vCPUs are on their way to a stop. */
+  | { kind: "debug"; stop: DebugStop }
   /** Xen's log. */
   | { kind: "log"; text: string }
   | { kind: "stopped"; pcpu: number };
