@@ -19,7 +19,7 @@ const CREDITS_PER_NS = SLICE_CREDITS / TIME_SLICE;
  * Debts and savings beyond so much are forgotten. Xen's bound is one slice; ours is wider, for a pCPU that its host does not run for a while bills the vCPU
  * that was on it, and a debt that is forgotten breaks the shares.
  */
-export const MOST_CREDITS = 3 * SLICE_CREDITS;
+export const MOST_CREDITS = 6 * SLICE_CREDITS;
 
 export const Priority = { OVER: -2, UNDER: -1, BOOST: 0 } as const;
 
@@ -81,51 +81,56 @@ interface Bottleneck {
 
 /**
  * What each claim earns of `credits` on every one of the pCPUs: by weight, as far as its peak and the pCPUs that it may use allow; what one cannot use
- * goes to the others (progressive filling). Those who compete for the same pCPUs then have `credits` for each of them together, no more and no less: savings and
- * debts of all would make priorities mean nothing. (Xen corrects debts only, and gives pinned vCPUs more than they can use, which loses their weights.)
+ * goes to the others (progressive filling). Those who compete for the same pCPUs then have what they earned and no more and no less together: savings and
+ * debts that all have are taken from all by weight, for priorities would mean nothing then. (Xen corrects debts only, and gives pinned vCPUs more than they
+ * can use, which loses their weights.)
  */
 export function fairShares(claims: readonly Claim[], pcpus: number, credits: number): Float64Array {
   const shares = new Float64Array(claims.length);
   const open = new Set(claims.keys());
-  let bottlenecks = findBottlenecks(claims, pcpus, credits);
+  const ceiling = (index: number) => claims[index].peak / claims[index].weight;
+  const weigh = (members: readonly number[]) => members.reduce((sum, index) => sum + claims[index].weight, 0);
+  // What all have that are inside of a bottleneck, those that are at their peaks too.
+  let bottlenecks = findBottlenecks(claims, pcpus, credits).map((group) => ({
+    ...group,
+    balance: group.members.reduce((sum, index) => sum + claims[index].balance, 0),
+  }));
   while (open.size > 0) {
     // The level (credits for a unit of weight) at which the first of them cannot take more.
     let level = Infinity;
-    for (const index of open) level = Math.min(level, claims[index].peak / claims[index].weight);
-    const levels = bottlenecks.map(({ capacity, members }) => {
-      let weight = 0;
-      for (const index of members) weight += claims[index].weight;
-      return capacity / weight;
-    });
+    for (const index of open) level = Math.min(level, ceiling(index));
+    const levels = bottlenecks.map(({ capacity, members }) => Math.max(0, capacity) / weigh(members));
     for (const one of levels) level = Math.min(level, one);
-    const limit = Math.max(0, level) * (1 + 1e-9);
-    const done = new Set<number>();
-    bottlenecks.forEach(({ members }, at) => {
-      if (levels[at] <= limit) { for (const index of members) done.add(index); }
+    const limit = level * (1 + 1e-9);
+    const done = new Set([...open].filter((index) => ceiling(index) <= limit));
+    for (const index of done) shares[index] = claims[index].peak;
+    bottlenecks.forEach(({ members, balance }, at) => {
+      if (levels[at] > limit) return;
+      const rivals = members.filter((index) => !done.has(index));
+      const weight = weigh(rivals);
+      for (const index of rivals) {
+        shares[index] = (level - balance / weight) * claims[index].weight;
+        done.add(index);
+      }
     });
-    for (const index of open) if (claims[index].peak / claims[index].weight <= limit) done.add(index);
-    for (const index of done) {
-      shares[index] = Math.max(0, Math.min(claims[index].peak, level * claims[index].weight));
-      open.delete(index);
-    }
-    bottlenecks = bottlenecks.map(({ capacity, members }) => {
-      for (const index of members) if (done.has(index)) capacity -= shares[index];
-      return { capacity, members: members.filter((index) => !done.has(index)) };
-    }).filter(({ members }) => members.length > 0);
+    for (const index of done) open.delete(index);
+    bottlenecks = bottlenecks.map(({ capacity, members, balance }) => ({
+      balance,
+      capacity: capacity - level * weigh(members.filter((index) => done.has(index))),
+      members: members.filter((index) => !done.has(index)),
+    })).filter(({ members }) => members.length > 0);
   }
   return shares;
 }
 
-/** All claims on all pCPUs, and for each set of pCPUs that some are confined to, those that are confined to it. */
+/** All claims on all pCPUs, and for each set of pCPUs that some are confined to, those that are confined to it; the smallest first. */
 function findBottlenecks(claims: readonly Claim[], pcpus: number, credits: number): Bottleneck[] {
   const online = maskOf(Array.from({ length: pcpus }, (_, pcpu) => pcpu));
   const masks = claims.map(({ cpus }): CpuMask => ({ lo: cpus.lo & online.lo, hi: cpus.hi & online.hi }));
   const sets = new Map<string, CpuMask>([[`${online.lo},${online.hi}`, online]]);
   for (const mask of masks) sets.set(`${mask.lo},${mask.hi}`, mask);
-  return [...sets.values()].map((set) => {
+  return [...sets.values()].sort((a, b) => count(a) - count(b)).map((set) => {
     const isInside = ({ lo, hi }: CpuMask) => (lo & ~set.lo) === 0 && (hi & ~set.hi) === 0;
-    const members = [...masks.keys()].filter((at) => isInside(masks[at]));
-    const capacity = members.reduce((rest, at) => rest - claims[at].balance, count(set) * credits);
-    return { capacity: Math.max(0, capacity), members };
+    return { capacity: count(set) * credits, members: [...masks.keys()].filter((at) => isInside(masks[at])) };
   }).filter(({ members }) => members.length > 0);
 }

@@ -32,17 +32,19 @@ Deno.test("credits go by weight, as far as peaks and pins allow, and none are lo
   ]);
 });
 
-Deno.test("savings and debts of those who compete are made even, by weight", () => {
-  const [all, half] = [undefined, 600];
-  assert.deepEqual(shares(1, claim(256, all, half, 100), claim(512, all, half, -100)), [100, 200]);
-  assert.deepEqual(shares(1, claim(256, all, half, -150), claim(512, all, half, -150)), [200, 400]);
-  assert.deepEqual(shares(1, claim(256, all, half, 90), claim(512, all, half, 60)), [50, 100]);
-  assert.deepEqual(shares(1, claim(256, all, half, 900)), [0]);
+Deno.test("savings and debts that all rivals have are taken from them, by weight", () => {
+  const [all, much] = [undefined, 600];
+  assert.deepEqual(shares(1, claim(256, all, much, 100), claim(512, all, much, -100)), [100, 200]);
+  assert.deepEqual(shares(1, claim(256, all, much, -150), claim(512, all, much, -150)), [200, 400]);
+  assert.deepEqual(shares(1, claim(256, all, much, 90), claim(512, all, much, 60)), [50, 100]);
+  assert.deepEqual(shares(1, claim(256, all, much, 900)), [-600]);
   assert.deepEqual(
-    shares(2, claim(256, [0], half, 200), claim(256, [1], half, -200)),
-    [100, 500],
-    "each pCPU's apart",
+    shares(1, claim(256, all, 30), claim(256, all, much, 90)),
+    [30, 180],
+    "not from a capped one",
   );
+  const apart = [claim(256, [0], much, 200), claim(256, [0], much, 0), claim(256, [1], much, -200)];
+  assert.deepEqual(shares(2, ...apart), [50, 50, 500], "each pCPU's apart");
 });
 
 Deno.test("masks hold pCPUs 0 to 63", () => {

@@ -1,5 +1,6 @@
 /** A domain as the toolstack and Domain-0 hold it: life cycle, its rings, its end, its figures. Main thread. */
 import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "../cpu/layout.ts";
+import { DomainControl } from "./control.ts";
 import type { Domain } from "./domain.ts";
 import { DomainHeader, PauseFlag } from "./layout.ts";
 import type { ShutdownName } from "./report.ts";
@@ -83,6 +84,8 @@ const VCPU_STATES = ["running", "runnable", "blocked", "offline"] as const;
 export class HostDomain implements AsyncDisposable {
   readonly domid: number;
   readonly name: string;
+  /** Scheduling, memory limit, triggers, core dumps. */
+  readonly control: DomainControl;
   /** Resolves when the domain shuts down, crashes or is destroyed; never rejects. */
   readonly ended: Promise<DomainEnd>;
   readonly #resolveEnd: (end: DomainEnd) => void;
@@ -100,6 +103,7 @@ export class HostDomain implements AsyncDisposable {
   ) {
     this.domid = domain.domid;
     this.name = domain.name;
+    this.control = new DomainControl(domain);
     const { promise, resolve } = Promise.withResolvers<DomainEnd>();
     this.ended = promise;
     this.#resolveEnd = resolve;

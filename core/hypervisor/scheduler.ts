@@ -36,6 +36,8 @@ const MOVE_DELAY = TIME_SLICE / 3;
 const SOFT_DELAY = 2 * TIME_SLICE;
 /** An accounting that comes late makes up for so many periods. */
 const MOST_PERIODS = 10;
+/** A vCPU that did not wait for so many periods has all that it can use: it saves no more. */
+const WAITED_PERIODS = 33;
 
 export type SchedEntry = View<typeof SchedVcpu.fields>;
 
@@ -97,7 +99,7 @@ export class Scheduler {
           entry.timerSlot =
           entry.activeSlot =
             NONE;
-        entry.pollTimedOut = entry.yielded = 0;
+        entry.pollTimedOut = entry.yielded = entry.waited = 0;
         entry.weight = DEFAULT_WEIGHT;
         entry.cap = 0;
         entry.priority = Priority.UNDER;
@@ -361,9 +363,8 @@ export class Scheduler {
       const { weight, cap, owner, credit, flags, hardLo, hardHi } = this.entry(index);
       const cpus = { lo: hardLo, hi: hardHi };
       if (cap !== 0) return { weight, cpus, peak: capCredits(cap, capped.get(owner)) * periods, balance: 0 };
-      // All of a pCPU, and its debts; less when it has much already.
-      const beyond = credit < 0 ? credit : Math.max(0, credit - SLICE_CREDITS);
-      const peak = Math.max(0, SLICE_CREDITS * periods - beyond);
+      // All of a pCPU, and its debts.
+      const peak = SLICE_CREDITS * periods + Math.max(0, -credit);
       return { weight, cpus, peak, balance: flags === 0 ? credit : 0 };
     });
     const shares = fairShares(claims, header.pcpus, SLICE_CREDITS * periods);
@@ -382,8 +383,12 @@ export class Scheduler {
           // It saves and does not run: it earns no more, and begins a little ahead when it runs again.
           entry.credit /= 2;
           this.#active.delete(index);
+        } else if (entry.waited === 0) {
+          // It had all that it could use.
+          entry.credit = Math.min(entry.credit, 2 * SLICE_CREDITS);
         } else entry.credit = Math.min(entry.credit, MOST_CREDITS);
       }
+      if (entry.queued === NONE && entry.waited > 0) entry.waited--;
       header.creditBalance += entry.credit;
     });
   }
@@ -454,6 +459,7 @@ export class Scheduler {
     const entry = this.entry(index);
     if (entry.flags !== 0 || entry.pcpu !== NONE || entry.queued !== NONE) return;
     entry.queuedSince = now;
+    entry.waited = WAITED_PERIODS;
     this.#queue.add(index);
     this.#tickle(index);
   }

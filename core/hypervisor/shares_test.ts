@@ -123,3 +123,19 @@ Deno.test("one that sleeps much wakes at once beside busy ones, and gets no more
   const [got] = sly.run(10, [dodger, ...spinners]);
   assert.ok(got < 3.2, `${got} s of 10 for one of four`);
 });
+
+Deno.test("shares and caps hold on a machine that is busy with other things too", () => {
+  for (const stallMs of [5, 20, 40]) {
+    const one = new VirtualPcpus(1);
+    one.stallMs = stallMs;
+    close(shares(one, [one.spinner(100), one.spinner(300)], 20), [25, 75], 6);
+    const two = new VirtualPcpus(2);
+    two.stallMs = stallMs;
+    const four = [128, 256, 512, 512].map((weight) => two.spinner(weight));
+    close(shares(two, four, 20), [128, 256, 512, 512].map((weight) => weight / 14.08), 6);
+    const capped = new VirtualPcpus(2);
+    capped.stallMs = stallMs;
+    const domains = [capped.spinner(256, 20), capped.spinner(256, 50), capped.spinner(), capped.spinner()];
+    close(capped.run(20, domains).map((time) => time * 5), [20, 50, 65, 65], 6);
+  }
+});

@@ -28,10 +28,18 @@ const COMPILER = "deno";
 const BUILD_ID = new TextEncoder().encode("xenolith-4.17-build1");
 
 /** A string in a field of fixed size, with at least one zero at its end. */
-function padded(text: string, size: number): Uint8Array {
+export function padded(text: string, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   new TextEncoder().encodeInto(text, bytes.subarray(0, size - 1));
   return bytes;
+}
+
+/** XENVER_compile_info's bytes. */
+export function compileInfo(): Uint8Array {
+  const info = StructView.create(xen_compile_info);
+  info.bytes.set(padded(COMPILER, 64), xen_compile_info.offset("compiler"));
+  info.bytes.set(padded("xenolith", 16), xen_compile_info.offset("compile_by"));
+  return info.bytes;
 }
 
 /** xen_version(cmd, arg). */
@@ -45,12 +53,8 @@ export function xenVersion(call: Call): number {
       return (XEN_MAJOR << 16) | XEN_MINOR;
     case XENVER.extraversion:
       return put(padded(EXTRAVERSION, XEN_EXTRAVERSION_LEN));
-    case XENVER.compile_info: {
-      const info = StructView.create(xen_compile_info);
-      info.bytes.set(padded(COMPILER, 64), xen_compile_info.offset("compiler"));
-      info.bytes.set(padded("xenolith", 16), xen_compile_info.offset("compile_by"));
-      return put(info.bytes);
-    }
+    case XENVER.compile_info:
+      return put(compileInfo());
     case XENVER.capabilities:
       return put(padded(CAPABILITIES, XEN_CAPABILITIES_INFO_LEN));
     case XENVER.changeset:

@@ -52,7 +52,11 @@ interface Sleeper {
 export class VirtualPcpus {
   readonly #machines: Machine[];
   readonly #sleepers = new Map<number, Sleeper>();
+  readonly #stalledUntil = new Map<Machine, number>();
+  #seed = 1;
   #now = 1e9;
+  /** The machine's own host runs a pCPU for about so many milliseconds (0: always), then others for as long. */
+  stallMs = 0;
   #domids = 0;
 
   constructor(pcpus: number) {
@@ -111,9 +115,22 @@ export class VirtualPcpus {
     return times().map((time, index) => time - before[index]);
   }
 
+  /** From 0 to 1, the same ones every time. */
+  #random(): number {
+    this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) >>> 0;
+    return this.#seed / 2 ** 32;
+  }
+
   #step(machine: Machine): void {
     const { scheduler } = machine;
     const now = this.#now;
+    if (this.stallMs > 0) {
+      if ((this.#stalledUntil.get(machine) ?? 0) > now) return;
+      if (this.#random() < STEP / 1e6 / this.stallMs) {
+        this.#stalledUntil.set(machine, now + 2e6 * this.stallMs * this.#random());
+        return;
+      }
+    }
     const pcpu = machine.pcpus[machine.pcpu];
     if (pcpu.mode === PcpuMode.IDLE && pcpu.sleepsUntil > now) return;
     for (const entry of scheduler.timers.takeDue(now)) {
