@@ -4,9 +4,11 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import v8 from "node:v8";
 import type { InterpreterCode, InterpreterOptions, InterpreterStore } from "../cpu/interpreter.ts";
+import { asset, GENERATOR_DIGEST, INTERPRETER_FOLDER, isSources } from "./assets.ts";
 import { VERSION } from "./version.ts";
 
 const MAGIC = "xenolith interpreter 1\n";
@@ -34,14 +36,16 @@ function* sourceFiles(folder: URL): Generator<URL> {
 }
 
 /**
- * A digest of the code that generates the interpreter: of its sources, or of the bundle where all of it is in one file.
+ * A digest of the code that generates the interpreter: of its sources, or the one that tools/compile
+ * took of them and put beside the bundle's chunks.
  * @param self URL of this module
  * @returns undefined where the code cannot be read
  */
 export function generatorDigest(self: string = import.meta.url): string | undefined {
   try {
     if (!self.endsWith("/core/toolstack/interpreter_store.ts")) {
-      return sha256(Deno.readFileSync(new URL(self))).toString("hex");
+      const digest = Deno.readTextFileSync(new URL(GENERATOR_DIGEST, self)).trim();
+      return /^[0-9a-f]{64}$/.test(digest) ? digest : undefined;
     }
     const hash = createHash("sha256");
     for (const folder of SOURCES) {
@@ -70,6 +74,15 @@ function parse(file: Uint8Array): InterpreterCode | undefined {
   return v8.deserialize(payload) as InterpreterCode;
 }
 
+function read(path: string): InterpreterCode | undefined {
+  try {
+    return parse(Deno.readFileSync(path));
+  } catch (error) {
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}
+
 function envelope(payload: Uint8Array): Uint8Array {
   const head = Buffer.alloc(HEAD);
   head.write(MAGIC, "latin1");
@@ -85,10 +98,14 @@ export class FileInterpreterStore implements InterpreterStore {
   /**
    * @param directory need not exist
    * @param digestOf gives the generator's digest; undefined: nothing is kept
+   * @param given a folder that is looked into first and never written: a bundle brings its interpreter along
    */
   constructor(
     private readonly directory: string,
     private readonly digestOf: () => string | undefined = () => generatorDigest(),
+    private readonly given: string | undefined = isSources
+      ? undefined
+      : fileURLToPath(asset(INTERPRETER_FOLDER)),
   ) {}
 
   /** The file of an interpreter with some options; undefined when its version is not known. */
@@ -106,12 +123,8 @@ export class FileInterpreterStore implements InterpreterStore {
   load(options: InterpreterOptions): InterpreterCode | undefined {
     const path = this.path(options);
     if (path === undefined) return undefined;
-    try {
-      return parse(Deno.readFileSync(path));
-    } catch (error) {
-      if (error instanceof Error) return undefined;
-      throw error;
-    }
+    const given = this.given === undefined ? undefined : read(join(this.given, basename(path)));
+    return given ?? read(path);
   }
 
   save(options: InterpreterOptions, code: InterpreterCode): void {

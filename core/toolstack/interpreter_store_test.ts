@@ -131,7 +131,7 @@ Deno.test("versions of long ago are removed", () =>
     assert.equal(store(folder, "0").load({}), undefined);
   }));
 
-Deno.test("the digest is of every source that generates, or of the bundle", () =>
+Deno.test("the digest is of every source that generates, in a bundle as well", () =>
   inFolder(async (folder) => {
     for (const name of ["wasm", "isa/instructions", "cpu", "toolstack"]) {
       await Deno.mkdir(join(folder, "core", name), { recursive: true });
@@ -154,12 +154,26 @@ Deno.test("the digest is of every source that generates, or of the bundle", () =
     await write("toolstack/create.ts", "nor does this");
     assert.equal(generatorDigest(self), last);
 
-    const bundle = `file://${folder}/xenolith.js`;
-    assert.equal(generatorDigest(bundle), undefined, "it is not there");
-    await Deno.writeTextFile(join(folder, "xenolith.js"), "bundle");
-    const first = generatorDigest(bundle);
-    assert.match(first ?? "", /^[0-9a-f]{64}$/);
-    await Deno.writeTextFile(join(folder, "xenolith.js"), "another");
-    assert.notEqual(generatorDigest(bundle), first);
+    const chunk = `file://${folder}/chunk-A.js`;
+    assert.equal(generatorDigest(chunk), undefined, "a bundle without its digest");
+    await Deno.mkdir(join(folder, "interpreter"));
+    const put = (text: string) => Deno.writeTextFile(join(folder, "interpreter/generator.sha256"), text);
+    await put("not a digest");
+    assert.equal(generatorDigest(chunk), undefined);
+    await put(`${last}\n`);
+    assert.equal(generatorDigest(chunk), last, "a bundle has its sources' digest");
     assert.equal(generatorDigest("https://127.0.0.1/xenolith.js"), undefined);
+  }));
+
+Deno.test("an interpreter that a bundle brings along is used, and its folder never written", () =>
+  inFolder((folder) => {
+    const given = join(folder, "given");
+    new FileInterpreterStore(given, () => "version 1").save({}, CODE);
+    const cache = join(folder, "cache");
+    const bundled = (digest: string) => new FileInterpreterStore(cache, () => digest, given);
+    assert.deepEqual(bundled("version 1").load({}), CODE);
+    assert.equal(bundled("version 2").load({}), undefined);
+    bundled("version 2").save({}, CODE);
+    assert.deepEqual(bundled("version 2").load({}), CODE, "another one is kept as ever");
+    assert.equal([...Deno.readDirSync(given)].length, 1);
   }));

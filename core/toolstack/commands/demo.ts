@@ -1,5 +1,6 @@
 /** `demo`: a guest on the console without a word of configuration. */
 import { fileURLToPath } from "node:url";
+import { asset, type ASSETS } from "../assets.ts";
 import type { Terminal } from "../console/terminal.ts";
 import { FetchError } from "../guests/apt.ts";
 import { type CreateOptions, type PreparedDomain, prepareDomain, runDomain, type World } from "./create.ts";
@@ -8,8 +9,7 @@ export const DEMO_GUESTS = ["linux", "grub", "builtin"] as const;
 export type DemoGuest = typeof DEMO_GUESTS[number];
 
 interface Demo {
-  /** A file of configs/. */
-  readonly file: string;
+  readonly file: typeof ASSETS[number];
   /** What it is called in a sentence. */
   readonly title: string;
   readonly hint: string;
@@ -35,14 +35,14 @@ function terminalWords(terminal: Terminal): string[] {
 
 const DEMOS: Readonly<Record<DemoGuest, Demo>> = {
   linux: {
-    file: "debian-shell.cfg",
+    file: "configs/debian-shell.cfg",
     title: "Debian's Linux",
     hint: "a busybox shell comes after the kernel's messages; poweroff ends it",
     overrides: terminalWords,
   },
-  grub: { file: "grub.cfg", title: "GRUB", hint: "at the prompt try help, ls and halt" },
+  grub: { file: "configs/grub.cfg", title: "GRUB", hint: "at the prompt try help, ls and halt" },
   builtin: {
-    file: "builtin.cfg",
+    file: "configs/builtin.cfg",
     title: "the built-in guest",
     hint: "it echoes what you type; try help, ticks and halt",
   },
@@ -52,7 +52,7 @@ const DEMOS: Readonly<Record<DemoGuest, Demo>> = {
 const DEFAULT_GUEST: DemoGuest = "linux";
 
 function configFile({ file }: Demo): string {
-  return fileURLToPath(new URL(`../../../configs/${file}`, import.meta.url));
+  return fileURLToPath(asset(file));
 }
 
 /**

@@ -2,9 +2,14 @@
 import { readFileSync } from "node:fs";
 import { makeElf, XEN_ELFNOTE } from "../../builder/mod.ts";
 import { assemble } from "../../isa/mod.ts";
+import { asset } from "../assets.ts";
 
 const VIRT_BASE = 0xffffffff80000000n;
-const GUESTS = ["echo"];
+const GUESTS = { echo: "core/toolstack/guests/echo.asm" } as const;
+
+function isGuest(name: string): name is keyof typeof GUESTS {
+  return Object.hasOwn(GUESTS, name);
+}
 
 /**
  * Assembles a 64-bit PV kernel whose text has the labels `entry` and `hypercall_page`, and makes an ELF file of it.
@@ -38,10 +43,10 @@ const assembled = new Map<string, Uint8Array>();
 
 /** A built-in guest's kernel image (not to be changed), or undefined when there is none of that name. */
 export function builtinGuest(name: string): Uint8Array | undefined {
-  if (!GUESTS.includes(name)) return undefined;
+  if (!isGuest(name)) return undefined;
   let image = assembled.get(name);
   if (image === undefined) {
-    image = pvKernel(name, readFileSync(new URL(`./${name}.asm`, import.meta.url), "utf8"));
+    image = pvKernel(name, readFileSync(asset(GUESTS[name]), "utf8"));
     assembled.set(name, image);
   }
   return image;
