@@ -15,7 +15,10 @@ export interface DomainSpec {
   readonly name: string;
   readonly memoryMiB: number;
   readonly maxMemoryMiB: number;
+  /** That it can have. */
   readonly vcpus: number;
+  /** That it shall bring up at its start; by default all. */
+  readonly onlineVcpus?: number;
   readonly kernel: KernelImage;
   /** What the configuration calls the kernel and the ramdisk; XenStore shows it. */
   readonly kernelName: string;

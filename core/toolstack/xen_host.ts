@@ -37,6 +37,7 @@ class XenDomain implements ControlledDomain {
         memoryKiB: spec.memoryMiB * 1024,
         maxMemoryKiB: spec.maxMemoryMiB * 1024,
         vcpus: spec.vcpus,
+        onlineVcpus: spec.onlineVcpus,
         store: { port: storePort, frame: domain.start.storeMfn },
         console: { port: consolePort, frame: domain.start.consoleMfn },
         image: {
@@ -93,7 +94,7 @@ class XenDomain implements ControlledDomain {
   }
 
   get control(): DomainControl {
-    return {};
+    return this.domain.control;
   }
 
   consoleInput(bytes: Uint8Array): void {

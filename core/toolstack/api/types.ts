@@ -113,6 +113,8 @@ export interface CreateRequest {
   readonly defineOnly: boolean;
   /** What the configuration language may read: the caller's environment. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Unknown keys are errors. */
+  readonly strict?: boolean;
 }
 
 export interface CreateReply {
@@ -134,6 +136,8 @@ export interface NodeInfo {
   readonly xenMinor: number;
   readonly xenExtra: string;
   readonly xenCaps: string;
+  /** CPUID's feature words as `xl info` shows them: eight of 8 hexadecimal digits, with colons between. */
+  readonly hwCaps?: string;
   readonly scheduler: string;
   readonly xenolith: string;
 }

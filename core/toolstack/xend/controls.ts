@@ -1,10 +1,49 @@
 /** What can be asked of a running domain beside its life cycle. Each takes the domain's entry. @throws XendError */
 import { join } from "node:path";
+import type { DomainConfig } from "../config/mod.ts";
+import type { ControlledDomain } from "../host.ts";
+import { parseCpuList } from "./cpu_list.ts";
 import type { DomainEntry } from "./domain_entry.ts";
 import { XendError } from "./errors.ts";
 
 function unsupported(what: string): XendError {
   return new XendError("not-supported", `${what} is not supported`);
+}
+
+/** What the hypervisor finds wrong with the arguments is the request's fault. */
+function controlled(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof RangeError) throw new XendError("bad-request", error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** What the configuration says of scheduling, done to a domain that was just built. @returns warnings */
+export function applyScheduling(domain: ControlledDomain, config: DomainConfig, pcpus: number): string[] {
+  const { control } = domain;
+  const warnings: string[] = [];
+  const { cpuWeight: weight, cap, cpus, cpusSoft, maxVcpus } = config;
+  if (weight !== 256 || cap !== 0) {
+    if (control.schedule === undefined) {
+      warnings.push("cpu_weight and cap are not supported and have no effect");
+    } else controlled(() => control.schedule?.set({ weight, cap }));
+  }
+  const list = (key: string, text: string | undefined): number[] | undefined => {
+    if (text === undefined) return undefined;
+    const chosen = parseCpuList(text, pcpus);
+    if (chosen.length > 0) return chosen;
+    warnings.push(
+      `${key} = ${JSON.stringify(text)}: the host has the pCPUs 0 to ${pcpus - 1} only; this has no effect`,
+    );
+    return undefined;
+  };
+  for (let vcpu = 0; vcpu < maxVcpus; vcpu++) {
+    const hard = list("cpus", cpus[vcpu]), soft = list("cpus_soft", cpusSoft[vcpu]);
+    if (hard !== undefined || soft !== undefined) controlled(() => control.setAffinity?.(vcpu, hard, soft));
+  }
+  return [...new Set(warnings)];
 }
 
 /** Least memory that a guest's balloon is asked to keep, KiB. */
@@ -34,12 +73,12 @@ export function setMaxMemory(entry: DomainEntry, maxKiB: number): void {
       `${entry.name} was created with room for ${most} KiB; its maximum can be from ${LEAST_MEMORY_KIB} to that`,
     );
   }
-  domain.control.setMaxPages(Math.floor(maxKiB / 4));
+  controlled(() => domain.control.setMaxPages?.(Math.floor(maxKiB / 4)));
 }
 
 export function setVcpus(entry: DomainEntry, count: number): void {
   const { domain } = entry.running;
-  const most = entry.settings.config.vcpus;
+  const most = entry.settings.config.maxVcpus;
   if (count < 1 || count > most) {
     throw new XendError("bad-request", `${entry.name} has from 1 to ${most} vCPUs; ${count} were asked for`);
   }
@@ -58,7 +97,7 @@ export function pin(
 ): void {
   const { control } = entry.running.domain;
   if (control.setAffinity === undefined) throw unsupported("pinning of vCPUs");
-  const count = entry.settings.config.vcpus;
+  const count = entry.settings.config.maxVcpus;
   if (vcpu !== "all" && vcpu >= count) {
     throw new XendError("bad-request", `${entry.name} has no vCPU ${vcpu}`);
   }
@@ -72,13 +111,14 @@ export function pin(
     }
   }
   const vcpus = vcpu === "all" ? Array.from({ length: count }, (_, number) => number) : [vcpu];
-  for (const each of vcpus) control.setAffinity(each, hard, soft);
+  for (const each of vcpus) controlled(() => control.setAffinity?.(each, hard, soft));
 }
 
 export function setSchedule(entry: DomainEntry, parameters: { weight?: number; cap?: number }): void {
   const { control } = entry.running.domain;
   if (control.schedule === undefined) throw unsupported("setting of the scheduler's parameters");
-  control.schedule.set(parameters);
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  controlled(() => control.schedule?.set(Object.fromEntries(given)));
 }
 
 export function sysrq(entry: DomainEntry, key: string): void {
@@ -88,10 +128,17 @@ export function sysrq(entry: DomainEntry, key: string): void {
 export function trigger(entry: DomainEntry, name: string, vcpu: number): void {
   const { control } = entry.running.domain;
   if (control.trigger === undefined) throw unsupported("triggering of a domain");
-  if (vcpu >= entry.settings.config.vcpus) {
+  if (vcpu >= entry.settings.config.maxVcpus) {
     throw new XendError("bad-request", `${entry.name} has no vCPU ${vcpu}`);
   }
-  control.trigger(name, vcpu);
+  try {
+    control.trigger(name, vcpu);
+  } catch (error) {
+    // What this kind of guest does not know.
+    throw new XendError("not-supported", error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
+  }
 }
 
 /** xend's name of a core dump: 2009-0302-1405.11-NAME.DOMID.core */

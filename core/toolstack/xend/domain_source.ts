@@ -98,6 +98,8 @@ export class FileSource implements DomainSource {
       };
       const kernelBytes = await read(config.kernel, "kernel");
       const ramdisk = config.ramdisk === undefined ? undefined : await read(config.ramdisk, "ramdisk");
+      // What came in meanwhile is served before tens of megabytes are unpacked.
+      await new Promise((resolve) => setTimeout(resolve, 0));
       const kernel = parseKernel(kernelBytes);
       const { placement } = planPv({ kernel, ramdisk }, config.memoryMiB * 256);
       if (placement.width !== 64) {

@@ -50,26 +50,32 @@ export function summary(entry: DomainEntry): DomainSummary {
   };
 }
 
-function vcpuRecords(entry: DomainEntry, pcpus: number): VcpuRecord[] {
+function vcpuRecords({ incarnation }: DomainEntry, pcpus: number): VcpuRecord[] {
+  if (incarnation === undefined) return [];
+  const { domain } = incarnation;
   const all = Array.from({ length: pcpus }, (_, number) => number);
-  return entry.incarnation?.domain.info().vcpus.map(({ id, state, pcpu, cpuTimeNs }) => ({
-    id,
-    online: state !== "offline",
-    state,
-    pcpu,
-    seconds: cpuTimeNs / 1e9,
-    hardAffinity: all,
-    softAffinity: all,
-  })) ?? [];
+  return domain.info().vcpus.map(({ id, state, pcpu, cpuTimeNs }) => {
+    const { hard, soft } = domain.control.affinity?.(id) ?? { hard: all, soft: all };
+    return {
+      id,
+      online: state !== "offline",
+      state,
+      pcpu,
+      seconds: cpuTimeNs / 1e9,
+      hardAffinity: hard,
+      softAffinity: soft,
+    };
+  });
 }
 
 export function detail(entry: DomainEntry, host: ControlledHost): DomainDetail {
   const { config, effective } = entry.settings;
+  const { cpuWeight: weight, cap } = config;
   return {
     ...summary(entry),
     vcpuList: vcpuRecords(entry, host.figures().pcpus),
-    maxVcpus: config.vcpus,
-    scheduler: { weight: 256, cap: 0 },
+    maxVcpus: config.maxVcpus,
+    scheduler: entry.incarnation?.domain.control.schedule?.get() ?? { weight, cap },
     devices: [],
     counters: entry.incarnation?.domain.info().counters ?? {},
     config: effective,

@@ -137,18 +137,13 @@ const kernel = parseKernel(makeElf({
 /** A configuration is JSON here: { name, vcpus?, autostart?, actions? }. */
 export class FakeSource implements DomainSource {
   read(request: CreateRequest): DomainSettings {
-    let value: {
-      name?: string;
-      vcpus?: number;
-      autostart?: boolean;
-      actions?: Partial<DomainSettings["actions"]>;
-    };
+    let value: Partial<FakeConfig>;
     try {
       value = JSON.parse(request.text);
     } catch (error) {
       throw new XendError("bad-config", String(error));
     }
-    const { name, vcpus = 1, autostart = false, actions = {} } = value ?? {};
+    const { name, vcpus = 1, autostart = false, actions = {}, more = {} } = value ?? {};
     if (typeof name !== "string" || name === "") throw new XendError("bad-config", "name is missing");
     const config: DomainConfig = {
       name,
@@ -170,6 +165,7 @@ export class FakeSource implements DomainSource {
       onWatchdog: "destroy",
       onSoftReset: "soft-reset",
       startWithXend: autostart,
+      ...more,
     };
     const all = {
       poweroff: "destroy",
@@ -197,6 +193,8 @@ export interface FakeConfig {
   readonly vcpus?: number;
   readonly autostart?: boolean;
   readonly actions?: Partial<DomainSettings["actions"]>;
+  /** Further keys of the configuration. */
+  readonly more?: Partial<DomainConfig>;
 }
 
 export function fakeRequest(config: FakeConfig, more: Partial<CreateRequest> = {}): CreateRequest {

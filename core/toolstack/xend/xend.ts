@@ -14,7 +14,7 @@ import type { ControlledDomain, ControlledHost, DomainEnd } from "../host.ts";
 import { endAction, preservedSuffix } from "./domain_end.ts";
 import { DomainEntry, type Incarnation } from "./domain_entry.ts";
 import type { DomainSource } from "./domain_source.ts";
-import { coreDumpPath, dumpCore } from "./controls.ts";
+import { applyScheduling, coreDumpPath, dumpCore } from "./controls.ts";
 import { XendError } from "./errors.ts";
 import { EventHub } from "./event_hub.ts";
 import { XendLog } from "./log.ts";
@@ -127,7 +127,12 @@ export class Xend {
     const settings = this.options.source.read(request);
     const { name } = settings.config;
     this.#refuseTakenName(name);
-    const entry = new DomainEntry(name, crypto.randomUUID(), request, settings, request.defineOnly);
+    const uuid = settings.config.uuid?.toLowerCase() ?? crypto.randomUUID();
+    const taken = this.#entries.get(uuid);
+    if (taken !== undefined) {
+      throw new XendError("name-exists", `the uuid ${uuid} is the domain ${taken.name}'s already`);
+    }
+    const entry = new DomainEntry(name, uuid, request, settings, request.defineOnly);
     this.#entries.set(entry.uuid, entry);
     const warnings = [...settings.warnings];
     try {
@@ -191,6 +196,7 @@ export class Xend {
     entry.isBuilding = true;
     try {
       const domain = await this.#build(entry);
+      warnings.push(...applyScheduling(domain, entry.settings.config, this.pcpus));
       entry.console.reopen();
       const incarnation: Incarnation = {
         domain,
@@ -221,13 +227,16 @@ export class Xend {
     const { config } = entry.settings;
     const images = await source.images(config, entry.request.directory);
     const build = async () => {
+      // Requests that came while an image was unpacked are served before the next long step.
+      await new Promise((resolve) => setTimeout(resolve, 0));
       try {
         return await host.createDomain({
           name: entry.name,
           uuid: entry.uuid,
           memoryMiB: config.memoryMiB,
           maxMemoryMiB: config.maxMemoryMiB,
-          vcpus: config.vcpus,
+          vcpus: config.maxVcpus,
+          onlineVcpus: config.vcpus,
           kernel: images.kernel,
           kernelName: config.kernel,
           ramdisk: images.ramdisk,

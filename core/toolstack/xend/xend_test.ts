@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { DomainSummary, ErrorCode, XendEvent } from "../api/types.ts";
+import { parseCpuList } from "./cpu_list.ts";
 import { XendError } from "./errors.ts";
 import { StateStore, systemFiles } from "./state_store.ts";
 import { fakeRequest, fakeXend, settle } from "./testing.ts";
@@ -366,4 +367,41 @@ Deno.test("events of a follower that does not read are dropped and counted; anot
   assert.deepEqual(next, { type: "log", at: 0, line: "2000" });
   idle.close();
   assert.equal(xend.events.followers, 0);
+});
+
+Deno.test("weights, caps and affinities of a configuration are the domain's; a uuid is one domain's only", async () => {
+  await using fake = fakeXend();
+  const { xend, host } = fake;
+  const done: unknown[] = [];
+  const original = host.createDomain.bind(host);
+  host.createDomain = async (spec) => {
+    const domain = await original(spec);
+    domain.control = {
+      schedule: { get: () => ({ weight: 512, cap: 50 }), set: (parameters) => done.push(parameters) },
+      setAffinity: (...all) => done.push(all),
+    };
+    return domain;
+  };
+  const uuid = "11111111-2222-4333-8444-555555555555";
+  const more = { uuid, cpuWeight: 512, cap: 50, maxVcpus: 3, cpus: ["0-5,^1", "7"], cpusSoft: ["all", "1"] };
+  const { warnings } = await xend.create(fakeRequest({ name: "a", more }));
+  assert.deepEqual(warnings, ['cpus = "7": the host has the pCPUs 0 to 1 only; this has no effect']);
+  assert.deepEqual(done, [{ weight: 512, cap: 50 }, [0, [0], [0, 1]], [1, undefined, [1]]]);
+  assert.deepEqual([host.last.spec.vcpus, host.last.spec.onlineVcpus], [3, 1]);
+  assert.equal(xend.detail(uuid).name, "a");
+  assert.deepEqual(xend.detail("a").scheduler, { weight: 512, cap: 50 });
+  await assert.rejects(
+    xend.create(fakeRequest({ name: "b", more })),
+    refused("name-exists", /uuid .* domain a's/),
+  );
+});
+
+Deno.test("lists of pCPUs are xl's", () => {
+  assert.deepEqual(parseCpuList("all", 3), [0, 1, 2]);
+  assert.deepEqual(parseCpuList("0-3,^1", 4), [0, 2, 3]);
+  assert.deepEqual(parseCpuList("5,2-3", 8), [2, 3, 5]);
+  assert.deepEqual(parseCpuList("nodes:0,^0", 3), [1, 2]);
+  assert.deepEqual(parseCpuList("node:1", 3), []);
+  assert.deepEqual(parseCpuList("3-9", 3), []);
+  assert.throws(() => parseCpuList("x", 3), RangeError);
 });
