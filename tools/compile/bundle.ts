@@ -1,0 +1,57 @@
+/** One bundle of the whole program: mod.ts and the pCPU workers' script, cut into chunks so that each command loads only its own. */
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildInterpreter } from "../../core/cpu/interpreter.ts";
+import { ASSETS, GENERATOR_DIGEST, INTERPRETER_FOLDER } from "../../core/toolstack/assets.ts";
+import { FileInterpreterStore, generatorDigest } from "../../core/toolstack/interpreter_store.ts";
+
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+export const MAIN = "mod.js";
+const ENTRIES = ["mod.ts", "core/hypervisor/pcpu_worker.ts"];
+
+/** What `deno bundle` finds wrong, in its own words. */
+export class BundleError extends Error {
+  override readonly name = "BundleError";
+}
+
+/** Writes the bundle into a folder that is made. @returns the paths of its files in it, sorted */
+export async function bundle(folder: string): Promise<string[]> {
+  mkdirSync(folder, { recursive: true });
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "bundle",
+      "--quiet",
+      "--code-splitting",
+      "--minify",
+      "--keep-names",
+      "--outdir",
+      folder,
+      ...ENTRIES,
+    ],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (!success) throw new BundleError(new TextDecoder().decode(stderr));
+  for (const path of ASSETS) {
+    mkdirSync(join(folder, dirname(path)), { recursive: true });
+    await Deno.copyFile(join(ROOT, path), join(folder, path));
+  }
+  const digest = generatorDigest();
+  if (digest === undefined) throw new BundleError("the interpreter's sources cannot be read");
+  const interpreter = new FileInterpreterStore(join(folder, INTERPRETER_FOLDER), () => digest);
+  buildInterpreter({}, interpreter);
+  if (interpreter.load({}) === undefined) throw new BundleError("the interpreter was not written");
+  await Deno.writeTextFile(join(folder, GENERATOR_DIGEST), `${digest}\n`);
+  return [...filesBelow(folder, "")].sort();
+}
+
+function* filesBelow(folder: string, prefix: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(join(folder, prefix))) {
+    const path = join(prefix, name);
+    if (isDirectory) yield* filesBelow(folder, path);
+    else yield path;
+  }
+}
