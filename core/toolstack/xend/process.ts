@@ -10,6 +10,7 @@ import { builtinGuest } from "../guests/builtin.ts";
 import { cacheDirectory } from "../guests/cache.ts";
 import { VERSION } from "../version.ts";
 import { startXenHost } from "../xen_host.ts";
+import { deviceRecords, watchDevices } from "./devices.ts";
 import { FileSource } from "./domain_source.ts";
 import { LockHeld, XendLock } from "./lock.ts";
 import { XendLog } from "./log.ts";
@@ -68,6 +69,7 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
   const running = xend = new Xend({
     host,
     log,
+    devices: (domid) => deviceRecords(host.xenstore, domid),
     dmesg: () => dmesg.map((line) => `${line}\n`).join(""),
     state: new StateStore(paths.state),
     source: new FileSource({
@@ -78,6 +80,7 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
   log.info(`xend ${VERSION} starts, with ${host.figures().pcpus} pCPUs`);
   for (const line of running.recover().said) say(line);
 
+  watchDevices(host.xenstore, running.events);
   const { promise: stopped, resolve: onStopped } = Promise.withResolvers<void>();
   const stop = async (graceMs?: number) => {
     const destroyed = await running.stop(graceMs);

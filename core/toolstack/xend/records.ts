@@ -1,7 +1,14 @@
 /** A domain's records for the API, from what xend and the host know of it. */
 import { cpus, hostname, release } from "node:os";
 import process from "node:process";
-import type { DomainDetail, DomainState, DomainSummary, NodeInfo, VcpuRecord } from "../api/types.ts";
+import type {
+  DeviceRecord,
+  DomainDetail,
+  DomainState,
+  DomainSummary,
+  NodeInfo,
+  VcpuRecord,
+} from "../api/types.ts";
 import { CAPABILITIES, EXTRAVERSION } from "../../hypervisor/hypercalls/xen_version.ts";
 import type { ControlledHost } from "../host.ts";
 import { VERSION } from "../version.ts";
@@ -68,7 +75,11 @@ function vcpuRecords({ incarnation }: DomainEntry, pcpus: number): VcpuRecord[] 
   });
 }
 
-export function detail(entry: DomainEntry, host: ControlledHost): DomainDetail {
+export function detail(
+  entry: DomainEntry,
+  host: ControlledHost,
+  devices: (domid: number) => DeviceRecord[],
+): DomainDetail {
   const { config, effective } = entry.settings;
   const { cpuWeight: weight, cap } = config;
   return {
@@ -76,7 +87,7 @@ export function detail(entry: DomainEntry, host: ControlledHost): DomainDetail {
     vcpuList: vcpuRecords(entry, host.figures().pcpus),
     maxVcpus: config.maxVcpus,
     scheduler: entry.incarnation?.domain.control.schedule?.get() ?? { weight, cap },
-    devices: [],
+    devices: entry.domid === undefined ? [] : devices(entry.domid),
     counters: entry.incarnation?.domain.info().counters ?? {},
     config: effective,
     configText: [entry.request.text, ...entry.request.overrides].join("\n"),

@@ -4,6 +4,7 @@ import { ImageError } from "../../builder/mod.ts";
 import type {
   CreateReply,
   CreateRequest,
+  DeviceRecord,
   DomainDetail,
   DomainSummary,
   NodeInfo,
@@ -28,6 +29,8 @@ export interface XendOptions {
   readonly source: DomainSource;
   readonly state: StateStore;
   readonly log?: XendLog;
+  /** A domain's disks and network devices. */
+  readonly devices?: (domid: number) => DeviceRecord[];
   /** Xen's log so far. */
   readonly dmesg?: () => string;
   /** A domain that ends sooner than this after its start is not started again. */
@@ -81,7 +84,7 @@ export class Xend {
       const [dom0] = this.list();
       return dom0Detail(dom0, dom0.vcpus);
     }
-    return detail(this.find(id), this.options.host);
+    return detail(this.find(id), this.options.host, this.options.devices ?? (() => []));
   }
 
   get pcpus(): number {
@@ -266,7 +269,7 @@ export class Xend {
     incarnation.end = end;
     this.log.info(`domain ${entry.name} (${incarnation.domain.domid}) has ended: ${end.reason}`);
     if (end.registerDump !== undefined) this.log.warning(`${entry.name}:\n${end.registerDump}`);
-    this.#changed(entry, "shutdown", end.reason);
+    this.#changed(entry, "shutdown", end.reason, end.registerDump);
     return entry.exclusive(async () => {
       try {
         if (entry.incarnation === incarnation && !incarnation.isDestroying) {
@@ -502,13 +505,19 @@ export class Xend {
 
   // ---- what is told
 
-  #changed(entry: DomainEntry, change: DomainChange, reason?: ShutdownReason): void {
-    this.#emit(entry.name, entry.domid, change, reason);
+  #changed(entry: DomainEntry, change: DomainChange, reason?: ShutdownReason, registers?: string): void {
+    this.#emit(entry.name, entry.domid, change, reason, registers);
   }
 
-  #emit(name: string, domid: number | undefined, change: DomainChange, reason?: ShutdownReason): void {
+  #emit(
+    name: string,
+    domid: number | undefined,
+    change: DomainChange,
+    reason?: ShutdownReason,
+    registers?: string,
+  ): void {
     this.log.debug(`domain ${name}${domid === undefined ? "" : ` (${domid})`}: ${change}`);
-    this.events.emit({ type: "domain", at: Date.now(), domid, name, change, reason });
+    this.events.emit({ type: "domain", at: Date.now(), domid, name, change, reason, registers });
   }
 
   /**
