@@ -21,6 +21,7 @@ import {
   VcpuState,
 } from "./layout.ts";
 import { Machine } from "./machine.ts";
+import { returnFreeFrames } from "./mm/allocator.ts";
 import { MemoryPool } from "./memory_pool.ts";
 import { canReturnPages, returnCode, returnFreedMemory, shareMallocArenas } from "./memory_return.ts";
 import { xenParts } from "./parts.ts";
@@ -125,6 +126,7 @@ export class Host implements AsyncDisposable {
     this.#pcpus = new PcpuPool(this.machine, parts, (report) => this.#take(report));
     this.#housekeeping = setInterval(() => {
       this.#fireWatchdogs();
+      for (const { domain } of this.domains()) returnFreeFrames(domain);
       this.#returnMemory();
     }, HOUSEKEEPING_PERIOD_MS);
   }

@@ -218,6 +218,8 @@ export const DomainHeader = struct("domain", {
   memoryMapPages: "u32",
   /** Entries on the free-frame stack: guest frames that the domain does not own now. */
   freeFrames: "u32",
+  /** How many of them came since the main thread last gave their pages back to the host. */
+  unreturnedFrames: "u32",
   /** Lock of that stack: another domain that drops a last reference has not this domain's lock. Taken last of all. */
   freeLock: "i32",
   /** Frames of xenpages kind shared with the guest (shared info, grant table). */

@@ -3,7 +3,8 @@ import type { Domain } from "../domain.ts";
 import { DomainHeader } from "../layout.ts";
 import { Lock } from "../lock.ts";
 import type { PageTypes } from "./page_types.ts";
-import { ALLOCATED, ON_FREE_STACK } from "./frame_info.ts";
+import { returnPages } from "../memory_return.ts";
+import { ALLOCATED, ON_FREE_STACK, RETURNED } from "./frame_info.ts";
 import { INVALID_M2P_LO, setM2p } from "./m2p.ts";
 
 const locks = new WeakMap<Domain, Lock>();
@@ -33,6 +34,7 @@ export function freeFrame(types: PageTypes, frame: number): void {
     const { header, layout } = domain;
     domain.views.u32[(layout.reserve.freeFrames >>> 2) + header.freeFrames] = frame;
     header.freeFrames++;
+    header.unreturnedFrames++;
     header.totPages--;
     types.setCountInfo(frame, ON_FREE_STACK);
   });
@@ -109,7 +111,40 @@ export function initialiseFrames(types: PageTypes, owned: number): void {
   header.freeFrames = 0;
   for (let frame = layout.frames - 1; frame >= owned; frame--) {
     domain.views.u32[stack + header.freeFrames++] = frame;
-    types.setCountInfo(frame, ON_FREE_STACK);
+    // Fresh memory has no pages yet.
+    types.setCountInfo(frame, ON_FREE_STACK | RETURNED);
   }
+  header.unreturnedFrames = 0;
   header.totPages = owned;
+}
+
+/** Frames looked at with the lock of the stack held: 1 ms or so. */
+const FRAMES_AT_ONCE = 16384;
+
+/**
+ * Main thread: the pages of frames that the domain has given back, and not got again since, go back to the host.
+ * @returns how many; 0 where the host offers no way: they are zeroed and stay
+ */
+export function returnFreeFrames(domain: Domain): number {
+  const { header, layout, memory, views } = domain;
+  if (header.unreturnedFrames === 0) return 0;
+  let returned = 0;
+  const words = views.u32;
+  const isDue = (frame: number) =>
+    (words[domain.countIndex(frame)] & (ON_FREE_STACK | RETURNED)) === ON_FREE_STACK;
+  for (let start = 0; start < layout.frames; start += FRAMES_AT_ONCE) {
+    const end = Math.min(layout.frames, start + FRAMES_AT_ONCE);
+    stackLock(domain).with(() => {
+      if (start === 0) header.unreturnedFrames = 0;
+      for (let frame = start; frame < end; frame++) {
+        if (!isDue(frame)) continue;
+        const first = frame;
+        while (frame < end && isDue(frame)) frame++;
+        if (!returnPages(memory, first * 4096, (frame - first) * 4096)) return;
+        for (let done = first; done < frame; done++) words[domain.countIndex(done)] |= RETURNED;
+        returned += frame - first;
+      }
+    });
+  }
+  return returned;
 }

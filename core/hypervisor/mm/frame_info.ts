@@ -27,6 +27,8 @@ export const ALLOCATED = 0x80000000;
 export const XEN_HEAP = 0x40000000;
 /** Of frames on the stack of free ones. */
 export const ON_FREE_STACK = 1 << 29;
+/** Of those: the host has its page back; it reads as zero. */
+export const RETURNED = 1 << 28;
 export const REF_COUNT_MASK = (1 << 28) - 1;
 
 export function typeOf(info: number): PageType {
