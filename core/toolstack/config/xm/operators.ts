@@ -176,6 +176,11 @@ export function binary(
   span: Span,
 ): PyValue {
   if (operator === "%" && typeof a === "string") return formatPercent(runtime, a, b, span);
+  if (typeof a === "boolean" && typeof b === "boolean") {
+    if (operator === "&") return a && b;
+    if (operator === "|") return a || b;
+    if (operator === "^") return a !== b;
+  }
   const [x, y] = [numeric(a), numeric(b)];
   if (x !== undefined && y !== undefined) return arithmetic(runtime, operator, x, y, span);
   if (operator === "+") {
