@@ -1,14 +1,45 @@
 /**
  * Xenolith: a Xen host in one executable.
  *
- * As a program this is the command line (`--help` tells). As a library it gives what a test of one's own guest
- * needs: read a configuration, start a host, create a domain, talk to its console.
+ * As a program this is the command line (`--help` tells). As a library it runs domains for a program, such as a guest's own tests:
+ *
+ * ```ts
+ * import { Xen } from "./mod.ts";
+ *
+ * await using xen = await Xen.connect();
+ * await using domain = await xen.domains.create({ name: "doc-guest", kernel: "builtin:echo", memory: 16 });
+ * await domain.console.waitFor(/help for the commands/);
+ * await domain.console.write("halt\n");
+ * console.assert((await domain.ended).reason === "poweroff");
+ * ```
+ *
+ * The engine runs in xend's process; importing this module loads none of it.
  */
-import { main } from "./core/toolstack/commands/mod.ts";
-
-export { ImageError, type KernelImage, parseKernel } from "./core/builder/mod.ts";
-export { ConfigError, type DomainConfig, readDomainConfig } from "./core/toolstack/config/mod.ts";
-export type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "./core/toolstack/host.ts";
+export {
+  type ConfigKeys,
+  type ConfigValue,
+  ConsoleTimeout,
+  type CreateOptions,
+  Domain,
+  DomainConsole,
+  type DomainEnd,
+  Domains,
+  type LaunchOptions,
+  type WaitOptions,
+  Xen,
+} from "./core/toolstack/library/mod.ts";
+export { type ConnectOptions, XendFailure } from "./core/toolstack/api/client.ts";
+export type {
+  DomainDetail,
+  DomainState,
+  DomainSummary,
+  NodeInfo,
+  ShutdownReason,
+  XendEvent,
+} from "./core/toolstack/api/types.ts";
 export { VERSION } from "./core/toolstack/version.ts";
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  const { main } = await import("./core/toolstack/commands/mod.ts");
+  Deno.exit(await main(Deno.args));
+}

@@ -252,8 +252,16 @@ export class XendClient implements Disposable {
 
   /** Events as they come, of all types or of these. Leaving the loop ends it. */
   async *events(types: readonly XendEvent["type"][] = []): AsyncGenerator<XendEvent> {
+    yield* await this.followEvents(types);
+  }
+
+  /** As `events`; when it resolves none is missed any more. @param signal ends them */
+  async followEvents(
+    types: readonly XendEvent["type"][] = [],
+    signal?: AbortSignal,
+  ): Promise<AsyncGenerator<XendEvent>> {
     const query = types.length === 0 ? "" : `?types=${types.join(",")}`;
-    yield* lines(await this.stream("GET", `/events${query}`));
+    return lines(await this.stream("GET", `/events${query}`, undefined, signal));
   }
 
   /** xendomains: starts what is to run whenever the host does, or shuts all domains down and waits. */
@@ -321,8 +329,13 @@ export class XendClient implements Disposable {
   }
 
   /** A reply that is a stream. */
-  async stream(method: "GET" | "POST", path: string, body?: unknown): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#request(method, path, body);
+  async stream(
+    method: "GET" | "POST",
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#request(method, path, body, signal);
     return response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
   }
 
@@ -330,8 +343,13 @@ export class XendClient implements Disposable {
     return await (await this.#request("GET", path)).text();
   }
 
-  async #request(method: "GET" | "POST", path: string, body?: unknown): Promise<Response> {
-    const init: RequestInit & { client: Deno.HttpClient } = { method, client: this.#http };
+  async #request(
+    method: "GET" | "POST",
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<Response> {
+    const init: RequestInit & { client: Deno.HttpClient } = { method, signal, client: this.#http };
     if (body instanceof Uint8Array) {
       init.body = body.slice();
       init.headers = { "content-type": "application/octet-stream" };
