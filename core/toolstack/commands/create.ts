@@ -1,10 +1,7 @@
 /** `create`: a domain from its configuration file, run in this process. */
 import { dirname, resolve } from "node:path";
 import { ImageError, type KernelImage, parseKernel, planPv } from "../../builder/mod.ts";
-import { XendFailure } from "../api/client.ts";
-import { PathError } from "../xend/paths.ts";
 import {
-  ConfigError,
   decodeSource,
   type DomainConfig,
   formatDiagnostic,
@@ -14,10 +11,11 @@ import {
   type ShutdownAction,
 } from "../config/mod.ts";
 import { InputPump } from "../console/attachment.ts";
-import { OutputClosed, type Terminal } from "../console/terminal.ts";
+import type { Terminal } from "../console/terminal.ts";
 import { EXIT } from "../exit_codes.ts";
-import { type AptOptions, FetchError } from "../guests/apt.ts";
-import { parseKernelSource, readSource, SourceError } from "../guests/kernel_source.ts";
+import { CommandError } from "./errors.ts";
+import type { AptOptions } from "../guests/apt.ts";
+import { parseKernelSource, readSource } from "../guests/kernel_source.ts";
 import type { DomainEnd, RunningDomain, XenHost } from "../host.ts";
 
 /** What commands reach the world through; tests give their own. */
@@ -39,11 +37,8 @@ export interface CreateOptions {
   readonly console: boolean;
   readonly dryRun: boolean;
   readonly quiet: boolean;
-}
-
-/** A fault of the user's input or machine, worded for the user. */
-export class CommandError extends Error {
-  override readonly name = "CommandError";
+  /** Unknown keys are faults. */
+  readonly strict?: boolean;
 }
 
 /** What a domain starts from: tens of megabytes. */
@@ -73,7 +68,7 @@ async function readConfigFile(path: string): Promise<string> {
 
 /**
  * Reads a configuration and every file that it names, and checks that the domain can be built.
- * @throws CommandError, ConfigError, SourceError, FetchError
+ * @throws CommandError, SourceError, FetchError
  */
 export async function prepareDomain(
   options: CreateOptions,
@@ -82,6 +77,7 @@ export async function prepareDomain(
   const text = await readConfigFile(options.file);
   const { config, warnings } = readDomainConfig({ name: options.file, text }, options.overrides, {
     environment: hostEnvironment(Deno.env.toObject(), dirname(resolve(options.file))),
+    strict: options.strict,
   });
   if (!options.quiet) { for (const warning of warnings) world.say(formatDiagnostic(warning).split("\n")[0]); }
   return { config, images: await readImages(config, world) };
@@ -105,7 +101,7 @@ async function readImages(config: DomainConfig, world: World): Promise<DomainIma
     return { kernel, ramdisk };
   } catch (error) {
     if (error instanceof ImageError) {
-      throw new CommandError(`kernel ${config.kernel}: ${error.message}`, { cause: error });
+      throw new CommandError(`kernel ${config.kernel}: ${error.message}`, "failed", { cause: error });
     }
     throw error;
   }
@@ -303,11 +299,4 @@ export async function create(options: CreateOptions, world: World): Promise<numb
     return EXIT.ok;
   }
   return await runDomain(prepared, options, world);
-}
-
-/** Faults that are worded for the user and need no stack trace. */
-export function isUserError(error: unknown): error is Error {
-  return error instanceof CommandError || error instanceof ConfigError || error instanceof SourceError ||
-    error instanceof FetchError || error instanceof ImageError || error instanceof OutputClosed ||
-    error instanceof XendFailure || error instanceof PathError;
 }

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { makeElf, XEN_ELFNOTE } from "../../builder/mod.ts";
 import type { Terminal } from "../console/terminal.ts";
 import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "../host.ts";
-import { create, isUserError, type World } from "./create.ts";
+import { create, type World } from "./create.ts";
 import { demo } from "./demo.ts";
-import { parseCommandLine } from "./program.ts";
+import { isUserError } from "./errors.ts";
 
 const notes = [
   { type: XEN_ELFNOTE.LOADER, desc: "generic" },
@@ -302,35 +302,4 @@ Deno.test("the demo falls back to the built-in guest where Linux cannot be fetch
   assert.equal(world.domains[0].spec.name, "builtin");
   assert.match(world.said.join("\n"), /apt-get[\s\S]*built-in guest instead of Debian's Linux/);
   await assert.rejects(demo("grub", false, fakeWorld(script)), (error) => isUserError(error));
-});
-
-Deno.test("command lines are parsed, wrong ones end with 2", () => {
-  const output = { out: "", err: "" };
-  const parse = (...args: string[]) =>
-    parseCommandLine(args, { out: (text) => output.out += text, err: (text) => output.err += text });
-  assert.deepEqual(parse("create", "-c", "x.cfg", "memory=64", "name=a"), {
-    command: "create",
-    options: {
-      file: "x.cfg",
-      overrides: ["memory=64", "name=a"],
-      console: true,
-      dryRun: false,
-      quiet: false,
-    },
-  });
-  assert.deepEqual(parse("create", "x.cfg", "-qn"), {
-    command: "create",
-    options: { file: "x.cfg", overrides: [], console: false, dryRun: true, quiet: true },
-  });
-  assert.deepEqual(parse("demo", "--guest", "builtin"), { command: "demo", guest: "builtin", quiet: false });
-  for (
-    const wrong of [["creat"], ["create"], ["demo", "--guest", "windows"], ["create", "--fast", "x"], []]
-  ) {
-    assert.deepEqual(parse(...wrong), { command: "none", exitCode: 2 }, wrong.join(" "));
-  }
-  assert.match(output.err, /Did you mean create/);
-  assert.deepEqual(parse("--version"), { command: "none", exitCode: 0 });
-  assert.match(output.out, /xenolith \d/);
-  assert.deepEqual(parse("create", "--help"), { command: "none", exitCode: 0 });
-  assert.match(output.out, /Exit codes:/);
 });

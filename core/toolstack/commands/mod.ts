@@ -1,77 +1,102 @@
 /** The commands of the xenolith executable. */
-import { join } from "node:path";
-import { processTerminal } from "../console/terminal.ts";
+import { OutputClosed } from "../console/terminal.ts";
 import { EXIT } from "../exit_codes.ts";
-import { builtinGuest } from "../guests/builtin.ts";
-import { cacheDirectory } from "../guests/cache.ts";
-import { create, isUserError, type World } from "./create.ts";
-import { demo } from "./demo.ts";
-import { parseCommandLine } from "./program.ts";
+import type { Context, Dialect } from "./context.ts";
+import { CommandError, isUserError, UnknownDomain } from "./errors.ts";
+import { Invocation } from "./invocation.ts";
+import { findCommand } from "./names.ts";
+import { argv0, calledAs, processContext } from "./process_context.ts";
+import { readCommandLine } from "./reader.ts";
 
-/** Prints on standard error, where a guest's console is not. In raw mode a line feed alone would only go down. */
-function say(text: string): void {
-  const end = Deno.stderr.isTerminal() ? "\r\n" : "\n";
-  const encoded = new TextEncoder().encode(text.replace(/\r?\n/g, end) + end);
-  for (let rest = encoded; rest.length > 0;) rest = rest.subarray(Deno.stderr.writeSync(rest));
-}
+/** What a program ends with that SIGPIPE kills: whoever read its output has left. */
+const EXIT_PIPE = 141;
 
-function processWorld(): World {
-  return {
-    terminal: processTerminal(),
-    say: (line) => say(`xenolith: ${line}`),
-    apt: { cache: cacheDirectory(), progress: (line) => say(`xenolith: ${line}`) },
-    builtinGuest,
-    async startHost(xenConsole) {
-      const { startXenHost } = await import("../xen_host.ts");
-      return await startXenHost({ xenConsole, interpreterCache: join(cacheDirectory(), "interpreter") });
-    },
-  };
-}
+const DIALECTS: readonly Dialect[] = ["xenolith", "xm", "xl"];
 
-function writeOut(text: string): void {
-  for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
-    rest = rest.subarray(Deno.stdout.writeSync(rest));
-  }
-}
-
-/** Runs a command line; gives the process's exit code. Faults are printed, a stack trace only with XENOLITH_DEBUG=1. */
-export async function main(args: readonly string[]): Promise<number> {
-  try {
-    const request = parseCommandLine(args, {
-      out: writeOut,
-      err: (text) => {
-        Deno.stderr.writeSync(new TextEncoder().encode(text));
-      },
-    });
-    switch (request.command) {
-      case "none":
-        return request.exitCode;
-      case "create":
-        return await create(request.options, processWorld());
-      case "demo":
-        return await demo(request.guest, request.quiet, processWorld());
-      case "config": {
-        const { config } = await import("./config.ts");
-        return await config(request.request, {
-          say: (line) => say(`xenolith: ${line}`),
-          print: (text) => writeOut(text),
-          environment: Deno.env,
-          directory: Deno.cwd(),
-        });
-      }
-      case "xend": {
-        const { xend } = await import("./xend.ts");
-        return await xend(request.options, {
-          say: (line) => say(`xenolith: ${line}`),
-          print: (text) => writeOut(text),
-        });
-      }
+function wordsFor(error: unknown, { dialect }: Context, words: readonly string[]): string {
+  if (error instanceof UnknownDomain) {
+    const { domain, meant } = error;
+    const listed = words[0] === "list" || words[0] === "vcpu-list";
+    if (dialect === "xl" && !(listed && /^\d+$/.test(domain))) {
+      return `${domain} is an invalid domain identifier (rc=-6)\n`;
     }
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    if (isUserError(error)) say(`xenolith: ${message}`);
-    else say(`xenolith: internal error: ${message} (XENOLITH_DEBUG=1 shows where)`);
-    if (Deno.env.get("XENOLITH_DEBUG") === "1" && error instanceof Error) say(error.stack ?? "");
-    return EXIT.error;
+    const hint = dialect !== "xenolith"
+      ? ""
+      : meant === undefined
+      ? "xenolith list shows the domains that there are.\n"
+      : `Did you mean ${meant}? xenolith list shows the domains that there are.\n`;
+    return `Error: Domain '${domain}' does not exist.\n${hint}`;
   }
+  const message = error instanceof Error ? error.message : String(error);
+  const text = isUserError(error) ? message : `internal error: ${message} (XENOLITH_DEBUG=1 shows where)`;
+  return `${dialect === "xenolith" ? "xenolith: " : dialect === "xm" ? "Error: " : ""}${text}\n`;
+}
+
+function errorCode(error: unknown): string {
+  if (error instanceof UnknownDomain) return "no-such-domain";
+  const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
+  return typeof code === "string" ? code : isUserError(error) ? "failed" : "internal";
+}
+
+/** xl has its own words for a command that there is not. */
+function isUnknownTo(dialect: Dialect, args: readonly string[]): boolean {
+  const word = args.find((each) => !each.startsWith("-"));
+  return dialect === "xl" && word !== undefined && word !== "help" && findCommand(word).kind === "unknown";
+}
+
+/** Runs a command line in a context; gives the process's exit code. */
+export async function runCommandLine(args: readonly string[], context: Context): Promise<number> {
+  let isJson = args.includes("--json");
+  try {
+    let invocation = readCommandLine(args);
+    if (invocation === undefined) {
+      if (isUnknownTo(context.dialect, args)) {
+        context.sayRaw("command not implemented\n");
+        return EXIT.error;
+      }
+      const { parseCommandLine } = await import("./grammar.ts");
+      const parsed = parseCommandLine(
+        args,
+        { out: (text) => context.print(text), err: (text) => context.sayRaw(text) },
+        context.dialect,
+      );
+      if (!(parsed instanceof Invocation)) return parsed.exitCode;
+      invocation = parsed;
+    }
+    const { command } = invocation;
+    isJson = invocation.json;
+    if (invocation.has("dryrun") && command.dryRun !== true) {
+      throw new CommandError(
+        context.dialect === "xl"
+          ? "command does not implement -N (dryrun) option"
+          : `${command.name} has no dry run`,
+      );
+    }
+    const run = await command.load?.();
+    if (run === undefined) throw new Error(`nothing runs the command ${command.name}`);
+    const code = await run(invocation, context);
+    if (isJson && command.printsJson !== true && code === EXIT.ok) {
+      context.print(
+        `${JSON.stringify({ command: command.name, arguments: invocation.words, done: true })}\n`,
+      );
+    }
+    return code;
+  } catch (error) {
+    if (error instanceof OutputClosed) return EXIT_PIPE;
+    const text = wordsFor(error, context, args);
+    if (isJson) {
+      context.sayRaw(`${JSON.stringify({ error: { code: errorCode(error), message: text.trimEnd() } })}\n`);
+    } else context.sayRaw(text);
+    if (context.environment.get("XENOLITH_DEBUG") === "1" && error instanceof Error) {
+      context.sayRaw(`${error.stack ?? ""}\n`);
+    }
+    return error instanceof CommandError && error.kind === "usage" ? EXIT.usage : EXIT.error;
+  }
+}
+
+/** Runs the program; gives its exit code. Faults are printed, a stack trace only with XENOLITH_DEBUG=1. */
+export async function main(args: readonly string[]): Promise<number> {
+  const name = calledAs(Deno.env, argv0());
+  const dialect = DIALECTS.find((each) => each === name) ?? "xenolith";
+  return await runCommandLine(name === "xentop" ? ["top", ...args] : args, processContext(dialect));
 }

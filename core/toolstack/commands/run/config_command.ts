@@ -1,0 +1,41 @@
+import { config, type ConfigRequest } from "../config.ts";
+import type { Context } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import type { Invocation } from "../invocation.ts";
+import type { Runner } from "../spec.ts";
+
+const runner =
+  (request: (invocation: Invocation) => ConfigRequest): Runner => (invocation, context: Context) =>
+    config(request(invocation), {
+      print: (text) => context.print(text),
+      say: (line) => context.say(line),
+      environment: context.environment,
+      directory: context.directory,
+    });
+
+export const check = runner((invocation) => ({
+  action: "check",
+  files: invocation.words,
+  json: invocation.json,
+  strict: invocation.has("strict"),
+  verbose: invocation.verbose,
+}));
+
+export const show = runner((invocation) => {
+  const [file, ...overrides] = invocation.words;
+  return { action: "show", file, overrides, json: invocation.json };
+});
+
+const TARGETS = ["xl", "json", "libvirt"] as const;
+
+export const convert = runner((invocation) => {
+  const [file, ...overrides] = invocation.words;
+  const word = invocation.text("to") ?? "xl";
+  const to = TARGETS.find((target) => target === word);
+  if (to === undefined) {
+    throw new CommandError(`--to: expected one of ${TARGETS.join(", ")}; found ${word}`, "usage");
+  }
+  return { action: "convert", file, overrides, to };
+});
+
+export const schema = runner(() => ({ action: "schema" }));

@@ -1,0 +1,158 @@
+/** `create`, `new` and `start`: domains that xend runs. */
+import { dirname, resolve } from "node:path";
+import type { CreateReply, CreateRequest } from "../../api/types.ts";
+import { decodeSource, NotText } from "../../config/source.ts";
+import type { Context, Xend } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import type { Invocation } from "../invocation.ts";
+import type { Runner } from "../spec.ts";
+import { about, domainOf, json } from "./domains.ts";
+import { attach, EndWatcher, verdict } from "./console.ts";
+
+async function readBytes(path: string, context: Context): Promise<Uint8Array> {
+  if (path === "-") return new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer());
+  try {
+    return await Deno.readFile(resolve(context.directory, path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new CommandError(`${path}: there is no such file`, "failed", { cause: error });
+    }
+    throw new CommandError(
+      `${path} cannot be read: ${error instanceof Error ? error.message : error}`,
+      "failed",
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function readRequest(
+  invocation: Invocation,
+  context: Context,
+  defineOnly: boolean,
+): Promise<CreateRequest> {
+  const [file, ...overrides] = invocation.words;
+  let text: string;
+  try {
+    text = decodeSource(await readBytes(file, context));
+  } catch (error) {
+    if (!(error instanceof NotText)) throw error;
+    throw new CommandError(`${file} is not a configuration file: ${error.message}`, "failed", {
+      cause: error,
+    });
+  }
+  return {
+    fileName: file,
+    text,
+    overrides,
+    directory: file === "-" ? context.directory : dirname(resolve(context.directory, file)),
+    paused: false,
+    defineOnly,
+    environment: context.environment.toObject(),
+    ...(invocation.has("strict") ? { strict: true } : {}),
+  };
+}
+
+/** xend fetches what is missing (a Debian kernel through apt), which takes a while: its log's lines show it. */
+async function withProgress<T>(
+  xend: Xend,
+  quiet: boolean,
+  context: Context,
+  action: () => Promise<T>,
+): Promise<T> {
+  if (quiet) return await action();
+  const events = xend.events(["log"]);
+  const follow = async () => {
+    for await (const event of events) {
+      const match = event.type === "log" ? /^\[[^\]]*\] INFO \(([^)]*)\) (.*)$/.exec(event.line) : null;
+      if (match !== null && /^(?:fetching|downloading|unpacking)\b/i.test(match[2])) context.say(match[2]);
+    }
+  };
+  // What it tells is an extra: without it the command works as well.
+  follow().catch(() => {});
+  try {
+    return await action();
+  } finally {
+    // Not awaited: it ends with the next event or the process.
+    void events.return(undefined);
+  }
+}
+
+const isInProcess = (invocation: Invocation, { environment }: Context) =>
+  invocation.has("in-process") || environment.get("XENOLITH_IN_PROCESS") === "1";
+
+export const createDomain: Runner = async (invocation, context) => {
+  const isDry = invocation.has("dry-run") || invocation.has("dryrun");
+  if (isDry || isInProcess(invocation, context)) {
+    const { runCreate } = await import("./in_process.ts");
+    return await runCreate(invocation, context, isDry);
+  }
+  const request = await readRequest(invocation, context, false);
+  const quiet = invocation.has("quiet");
+  const withConsole = invocation.has("console");
+  if (context.dialect === "xl" && !quiet) context.say(`Parsing config from ${request.fileName}`);
+  const prints = context.dialect !== "xl" && !quiet && !withConsole && !invocation.json;
+  if (prints) context.print(`Using config file "${request.fileName}".\n`);
+  const xend = await context.xend();
+  const follows = withConsole || invocation.has("foreground");
+  const watcher = follows && !withConsole ? new EndWatcher(xend) : undefined;
+  const reply = await withProgress(xend, quiet, context, () =>
+    // Nothing of its first output or of its end is missed when it begins to run after the console is there.
+    xend.create({ ...request, paused: withConsole || invocation.has("paused") }));
+  if (!quiet) { for (const warning of reply.warnings) context.say(warning); }
+  if (prints) context.print(`Started domain ${reply.name} (id=${reply.domid})\n`);
+  if (invocation.json && !withConsole) context.print(json(reply));
+  if (withConsole) return await attachNew(xend, context, reply, invocation);
+  if (watcher === undefined) return 0;
+  const { code, words } = verdict((await watcher.end(reply.name, Infinity))?.reason);
+  if (!quiet && context.dialect === "xenolith") context.say(`${reply.name} ${words}`);
+  return code;
+};
+
+function attachNew(
+  xend: Xend,
+  context: Context,
+  { name }: CreateReply,
+  invocation: Invocation,
+): Promise<number> {
+  return attach(xend, context, {
+    name,
+    quiet: invocation.has("quiet") || context.dialect !== "xenolith",
+    history: true,
+    onAttached: async () => {
+      if (!invocation.has("paused")) await xend.unpause(name);
+    },
+  });
+}
+
+export const newDomain: Runner = async (invocation, context) => {
+  if (invocation.has("dry-run") || invocation.has("dryrun")) {
+    const { runCreate } = await import("./in_process.ts");
+    return await runCreate(invocation, context, true);
+  }
+  const request = await readRequest(invocation, context, true);
+  const quiet = invocation.has("quiet");
+  if (!quiet && !invocation.json && context.dialect !== "xl") {
+    context.print(`Using config file "${request.fileName}".\n`);
+  }
+  const reply = await (await context.xend()).create(request);
+  if (!quiet) { for (const warning of reply.warnings) context.say(warning); }
+  if (invocation.json) context.print(json(reply));
+  return 0;
+};
+
+export const startDomain: Runner = async (invocation, context) => {
+  const [id] = invocation.words;
+  const xend = await context.xend();
+  const { name } = await domainOf(xend, id);
+  const withConsole = invocation.has("console");
+  const reply = await withProgress(
+    xend,
+    false,
+    context,
+    () => about(xend, id, () => xend.start(name, withConsole || invocation.has("paused"))),
+  );
+  for (const warning of reply.warnings) context.say(warning);
+  return withConsole ? await attachNew(xend, context, reply, invocation) : 0;
+};

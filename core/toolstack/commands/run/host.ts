@@ -1,0 +1,75 @@
+/** `info`, `dmesg`, `log`, `debug-keys`, `xendomains`. */
+import { XendFailure } from "../../api/client.ts";
+import { nodeRecord, nodeText } from "../../format/node_info.ts";
+import { left } from "../../format/text.ts";
+import { CommandError } from "../errors.ts";
+import type { Runner } from "../spec.ts";
+import { json } from "./domains.ts";
+
+export const info: Runner = async (invocation, context) => {
+  const xend = await context.xend();
+  if (invocation.has("config")) {
+    const status = await xend.status();
+    const lines = Object.entries(status).map(([key, value]) => `${left(key, 23)}: ${value}\n`);
+    context.print(invocation.json ? json(status) : lines.join(""));
+    return 0;
+  }
+  const node = await xend.node();
+  if (invocation.json) context.print(json(nodeRecord(node)));
+  else context.print(nodeText(node, invocation.has("numa"), context.dialect === "xl" ? "xl" : "xm"));
+  return 0;
+};
+
+export const dmesg: Runner = async (invocation, context) => {
+  const xend = await context.xend();
+  const text = await xend.dmesg();
+  context.print(invocation.json ? json(text.split("\n").slice(0, -1)) : text);
+  if (invocation.has("clear")) await xend.post("/node/dmesg/clear", {});
+  return 0;
+};
+
+export const log: Runner = async (invocation, context) => {
+  const xend = await context.xend();
+  const follows = invocation.has("follow");
+  // Asked for first: no line falls between the two.
+  const events = follows ? xend.events(["log"]) : undefined;
+  const next = events?.next();
+  const text = await xend.log();
+  context.print(invocation.json ? json(text.split("\n").slice(0, -1)) : text);
+  if (events === undefined || next === undefined) return 0;
+  for (let event = await next; event.done !== true; event = await events.next()) {
+    if (event.value.type === "log") context.print(`${event.value.line}\n`);
+  }
+  return 0;
+};
+
+export const debugKeys: Runner = async ({ words: [keys] }, context) => {
+  const xend = await context.xend();
+  try {
+    await xend.post("/node/debug-keys", { keys });
+  } catch (error) {
+    if (
+      error instanceof XendFailure && error.code === "bad-request" && /there is no POST/.test(error.message)
+    ) {
+      throw new CommandError("this xend has no debug keys", "failed", { cause: error });
+    }
+    throw error;
+  }
+  return 0;
+};
+
+export const xendomains: Runner = async ({ words: [action], json: asJson }, context) => {
+  // To stop what does not run, nothing is started.
+  const xend = action === "stop" ? await context.runningXend() : await context.xend();
+  if (xend === undefined) {
+    context.print(asJson ? json({ done: [], failed: [] }) : "xend is not running: there are no domains\n");
+    return 0;
+  }
+  const result = await xend.xendomains(action === "stop" ? "stop" : "start");
+  if (asJson) context.print(json(result));
+  else {for (const name of result.done) {
+      context.print(`${action === "stop" ? "stopped" : "started"} ${name}\n`);
+    }}
+  for (const { name, message } of result.failed) context.say(`${name}: ${message}`);
+  return result.failed.length === 0 ? 0 : 1;
+};

@@ -1,0 +1,16 @@
+/** All commands. Only descriptions: what runs a command is imported when it runs. */
+import type { CommandSpec } from "../spec.ts";
+import { HOST } from "./host.ts";
+import { INFORMATION } from "./information.ts";
+import { LIFE_CYCLE } from "./life_cycle.ts";
+import { DEVICES, RESOURCES } from "./resources.ts";
+import { XENSTORE } from "./xenstore.ts";
+
+export const COMMANDS: readonly CommandSpec[] = [
+  ...LIFE_CYCLE,
+  ...INFORMATION,
+  ...RESOURCES,
+  ...DEVICES,
+  ...HOST,
+  ...XENSTORE,
+];

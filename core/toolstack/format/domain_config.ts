@@ -1,0 +1,137 @@
+/** `list -l`: libxl's JSON of a domain's configuration (libxl_domain_config_gen_json), and xm's S-expression. */
+import type { DeviceRecord, DomainDetail } from "../api/types.ts";
+import { stateFlags } from "./domain_list.ts";
+
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+function textOf(config: unknown, ...keys: readonly string[]): string | undefined {
+  if (typeof config !== "object" || config === null) return undefined;
+  for (const key of keys) {
+    const value: unknown = Reflect.get(config, key);
+    if (typeof value === "string" && value !== "") return value;
+  }
+  return undefined;
+}
+
+/** What libxl has for a domid that is yet to be given. */
+const NO_DOMID = 4294967295;
+
+const devicesOf = (domain: DomainDetail, kind: DeviceRecord["kind"]) =>
+  domain.devices.filter((device) => device.kind === kind);
+
+/** A device number as a name: 51712 is xvda. */
+export function vdevName(devid: number): string {
+  if (devid >= 1 << 28) return `xvd${letters((devid >> 8) & 0xfffff)}${part(devid & 0xff)}`;
+  const [major, minor] = [devid >> 8, devid & 0xff];
+  if (major === 202) return `xvd${letters(minor >> 4)}${part(minor & 15)}`;
+  if (major === 8) return `sd${letters(minor >> 4)}${part(minor & 15)}`;
+  if (major === 3 || major === 22) {
+    return `hd${letters((major === 3 ? 0 : 2) + (minor >> 6))}${part(minor & 63)}`;
+  }
+  return String(devid);
+}
+
+const part = (number: number) => number === 0 ? "" : String(number);
+
+function letters(index: number): string {
+  const last = String.fromCharCode(97 + index % 26);
+  return index < 26 ? last : letters(Math.floor(index / 26) - 1) + last;
+}
+
+/** The object of one domain in `list -l`. */
+export function longRecord(domain: DomainDetail): Json {
+  const { name, domid, uuid, config, maxVcpus, maxMemoryKiB, memoryKiB, scheduler, vcpuList } = domain;
+  const online = vcpuList.filter((vcpu) => vcpu.online).map(({ id }) => id);
+  const disks = devicesOf(domain, "vbd").map(({ devid }) => ({ vdev: vdevName(devid) }));
+  const nics = devicesOf(domain, "vif").map(({ devid, mac }) => ({ devid, mac, nictype: "vif" }));
+  return {
+    domid: domid ?? null,
+    config: {
+      c_info: { type: "pv", name, domid: NO_DOMID, uuid, run_hotplug_scripts: "True" },
+      b_info: {
+        max_vcpus: maxVcpus,
+        avail_vcpus: online,
+        max_memkb: maxMemoryKiB,
+        target_memkb: memoryKiB,
+        video_memkb: 0,
+        sched_params: { sched: "credit", weight: scheduler.weight, cap: scheduler.cap },
+        claim_mode: "True",
+        kernel: textOf(config, "kernel"),
+        cmdline: textOf(config, "cmdline"),
+        ramdisk: textOf(config, "ramdisk"),
+        "type.pv": {},
+        arch_arm: {},
+        arch_x86: { msr_relaxed: "False" },
+      },
+      ...(disks.length > 0 ? { disks } : {}),
+      ...(nics.length > 0 ? { nics } : {}),
+      on_soft_reset: "soft_reset",
+    },
+  };
+}
+
+/** yajl's layout: four spaces a level, and a blank line in what is empty. */
+export function yajl(value: Json | undefined, level = 0): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
+  const [inner, outer] = ["    ".repeat(level + 1), "    ".repeat(level)];
+  if (isList(value)) {
+    if (value.length === 0) return `[\n\n${outer}]`;
+    return `[\n${value.map((item) => inner + yajl(item, level + 1)).join(",\n")}\n${outer}]`;
+  }
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  if (members.length === 0) return `{\n\n${outer}}`;
+  return `{\n${
+    members.map(([key, member]) => `${inner}${JSON.stringify(key)}: ${yajl(member, level + 1)}`).join(",\n")
+  }\n${outer}}`;
+}
+
+const isList = (value: Json): value is readonly Json[] => Array.isArray(value);
+
+/** All of `list -l`: it ends with a blank line, as xl's does. */
+export function longJson(domains: readonly DomainDetail[]): string {
+  return `${yajl(domains.map(longRecord))}\n\n`;
+}
+
+const quoted = (text: string) => /^[\w.:/+=,-]+$/.test(text) ? text : `'${text.replace(/[\\']/g, "\\$&")}'`;
+
+/** xm's `list --long`: an S-expression, four spaces a level. */
+export function longSxp(domains: readonly DomainDetail[]): string {
+  return domains.map((domain) => {
+    const { config } = domain;
+    const [kernel, cmdline, ramdisk] = [
+      textOf(config, "kernel"),
+      textOf(config, "cmdline"),
+      textOf(config, "ramdisk"),
+    ];
+    const lines = [
+      ...(domain.domid === undefined ? [] : [`(domid ${domain.domid})`]),
+      `(uuid ${domain.uuid})`,
+      `(vcpus ${domain.maxVcpus})`,
+      `(cpu_cap ${domain.scheduler.cap})`,
+      `(cpu_weight ${domain.scheduler.weight})`,
+      `(memory ${Math.floor(domain.memoryKiB / 1024)})`,
+      `(maxmem ${Math.floor(domain.maxMemoryKiB / 1024)})`,
+      `(name ${quoted(domain.name)})`,
+      ...(kernel === undefined ? [] : [
+        "(image",
+        "    (linux",
+        `        (kernel ${quoted(kernel)})`,
+        ...(ramdisk === undefined ? [] : [`        (ramdisk ${quoted(ramdisk)})`]),
+        ...(cmdline === undefined ? [] : [`        (args ${quoted(cmdline)})`]),
+        "    )",
+        ")",
+      ]),
+      `(state ${domain.domid === undefined ? "------" : stateFlags(domain.state)})`,
+      `(online_vcpus ${domain.vcpus})`,
+      `(cpu_time ${domain.seconds})`,
+      ...(domain.startedAt === undefined ? [] : [`(start_time ${domain.startedAt / 1000})`]),
+      ...domain.devices.map(deviceSxp),
+    ];
+    return `(domain\n${lines.map((line) => `    ${line}\n`).join("")})\n`;
+  }).join("");
+}
+
+function deviceSxp({ kind, devid, mac, backendDomid }: DeviceRecord): string {
+  const inner = kind === "vif" ? ` (mac ${mac ?? ""})` : kind === "vbd" ? ` (dev ${vdevName(devid)})` : "";
+  return `(device (${kind}${inner} (backend ${backendDomid})))`;
+}
