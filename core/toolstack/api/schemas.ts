@@ -13,6 +13,7 @@ export const createRequestSchema = z.strictObject({
   paused: z.boolean(),
   defineOnly: z.boolean(),
   environment: z.record(z.string(), z.string()),
+  strict: z.boolean().optional(),
 }).openapi("CreateRequest");
 
 export const createReplySchema = z.strictObject({
@@ -115,6 +116,7 @@ export const nodeInfoSchema = z.strictObject({
   xenMinor: z.int(),
   xenExtra: z.string(),
   xenCaps: z.string(),
+  hwCaps: z.string().optional(),
   scheduler: z.string(),
   xenolith: z.string(),
 }).openapi("NodeInfo");
@@ -151,9 +153,11 @@ export const xendEventSchema = z.discriminatedUnion("type", [
       "deleted",
     ]),
     reason: shutdownReason.optional(),
+    registers: z.string().optional(),
   }),
   z.strictObject({ type: z.literal("device"), at, domid: z.int(), path: z.string(), state: z.int() }),
   z.strictObject({ type: z.literal("watch"), at, path: z.string(), token: z.string() }),
+  z.strictObject({ type: z.literal("console"), at, domid: z.int(), name: z.string(), text: z.string() }),
   z.strictObject({ type: z.literal("log"), at, line: z.string() }),
   z.strictObject({ type: z.literal("lost"), at, count: z.int() }),
 ]).openapi("XendEvent");

@@ -174,6 +174,8 @@ export type XendEvent =
       | "defined"
       | "deleted";
     readonly reason?: ShutdownReason;
+    /** Of a crashed vCPU, as text. */
+    readonly registers?: string;
   }
   | {
     readonly type: "device";
@@ -183,6 +185,14 @@ export type XendEvent =
     readonly state: number;
   }
   | { readonly type: "watch"; readonly at: number; readonly path: string; readonly token: string }
+  /** What a domain wrote to its console, as text; only for clients that ask for this type. */
+  | {
+    readonly type: "console";
+    readonly at: number;
+    readonly domid: number;
+    readonly name: string;
+    readonly text: string;
+  }
   | { readonly type: "log"; readonly at: number; readonly line: string }
   /** Events were dropped because the client did not read. */
   | { readonly type: "lost"; readonly at: number; readonly count: number };

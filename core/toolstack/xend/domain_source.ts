@@ -65,7 +65,7 @@ export class FileSource implements DomainSource {
       const { config, effective, warnings } = readDomainConfig(
         { name: request.fileName, text: request.text },
         request.overrides,
-        { environment: hostEnvironment(request.environment, request.directory) },
+        { environment: hostEnvironment(request.environment, request.directory), strict: request.strict },
       );
       return {
         config,
