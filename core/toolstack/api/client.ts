@@ -250,17 +250,24 @@ export class XendClient implements Disposable {
     return this.post("/stop", graceMs === undefined ? {} : { graceMs });
   }
 
-  /** Events as they come, of all types or of these. Leaving the loop ends it. */
-  async *events(types: readonly XendEvent["type"][] = []): AsyncGenerator<XendEvent> {
-    yield* await this.followEvents(types);
+  /** Events as they come, of all types but consoles' output, or of these; and changes in XenStore below `watches`. Leaving the loop ends it. */
+  async *events(
+    types: readonly XendEvent["type"][] = [],
+    watches: readonly string[] = [],
+  ): AsyncGenerator<XendEvent> {
+    yield* await this.followEvents(types, undefined, watches);
   }
 
   /** As `events`; when it resolves none is missed any more. @param signal ends them */
   async followEvents(
     types: readonly XendEvent["type"][] = [],
     signal?: AbortSignal,
+    watches: readonly string[] = [],
   ): Promise<AsyncGenerator<XendEvent>> {
-    const query = types.length === 0 ? "" : `?types=${types.join(",")}`;
+    const query = "?" + [
+      ...(types.length === 0 ? [] : [`types=${types.join(",")}`]),
+      ...watches.map((path) => `watch=${encodeURIComponent(path)}`),
+    ].join("&");
     return lines(await this.stream("GET", `/events${query}`, undefined, signal));
   }
 

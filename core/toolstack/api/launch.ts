@@ -66,7 +66,12 @@ export async function spawnXend(
   const script = 'exec "$@" >>"$0" 2>&1 </dev/null';
   const child = new Deno.Command("/bin/sh", {
     args: ["-c", script, log, ...selfCommand(["xend", "start", "--foreground", ...xendArguments])],
-    env: { XENOLITH_STATE_DIR: paths.state, XENOLITH_LOG_DIR: paths.log, XENOLITH_RUN_DIR: paths.run },
+    env: {
+      NO_COLOR: "1",
+      XENOLITH_STATE_DIR: paths.state,
+      XENOLITH_LOG_DIR: paths.log,
+      XENOLITH_RUN_DIR: paths.run,
+    },
     cwd: "/",
     stdin: "null",
     stdout: "null",

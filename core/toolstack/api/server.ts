@@ -10,7 +10,7 @@ import {
   trigger,
 } from "../xend/controls.ts";
 import { XendError } from "../xend/errors.ts";
-import type { EventType } from "../xend/event_hub.ts";
+import { EVENT_TYPES } from "../xend/event_hub.ts";
 import type { Xend } from "../xend/xend.ts";
 import type { XenStoreService } from "../../dom0/mod.ts";
 import { errorResponse } from "./errors.ts";
@@ -29,7 +29,10 @@ import {
 } from "./schemas.ts";
 import { empty, NO_CONTENT, readBody, readJson, streamOf } from "./http.ts";
 import type { XendStatus } from "./types.ts";
-import { xenstoreRoutes } from "./xenstore_routes.ts";
+import { watchPaths, watchXenStore, xenstoreRoutes } from "./xenstore_routes.ts";
+
+/** Console input that may wait for a guest before more of it is refused, bytes. */
+const INPUT_BACKLOG = 1024 * 1024;
 
 /** What the API needs of the process around xend. */
 export interface ApiHost {
@@ -39,8 +42,6 @@ export interface ApiHost {
   /** Ends the process once the domains are ended. @returns the domains that did not end by themselves */
   stop(graceMs?: number): Promise<string[]>;
 }
-
-const EVENT_TYPES = ["domain", "device", "watch", "log", "lost"] as const satisfies readonly EventType[];
 
 const isSet = (value: string | undefined) => value !== undefined && value !== "0" && value !== "false";
 
@@ -118,6 +119,9 @@ export function apiApp({ xend, xenstore, status, stop }: ApiHost): OpenAPIHono {
   });
   app.post(`${base}/domains/:id/console`, async (c) => {
     const { domain } = xend.find(c.req.param("id")).running;
+    if (domain.consoleBacklog > INPUT_BACKLOG) {
+      throw new XendError("busy", "the guest has not yet read what it was sent before");
+    }
     domain.consoleInput(await readBody(c.req.raw));
     return empty();
   });
@@ -143,15 +147,16 @@ export function apiApp({ xend, xenstore, status, stop }: ApiHost): OpenAPIHono {
     const { graceMs } = await readJson(c.req.raw, stopBody);
     return c.json({ destroyed: await stop(graceMs) });
   });
+  // types=domain,log chooses; watch=PATH (any number of them) adds the changes in XenStore at or below a path.
   app.get(`${base}/events`, (c) => {
     const wanted = c.req.query("types");
     const types = wanted === undefined
       ? undefined
-      : new Set(z.array(z.enum(EVENT_TYPES)).parse(wanted.split(",")));
-    const lines = streamOf(
-      xend.events.follow(types),
-      (event) => new TextEncoder().encode(JSON.stringify(event) + "\n"),
-    );
+      : new Set(z.array(z.enum(EVENT_TYPES)).parse(wanted === "" ? [] : wanted.split(",")));
+    const paths = watchPaths(c.req.queries("watch") ?? []);
+    const feed = xend.events.follow(types, () => unwatch());
+    const unwatch = xenstore === undefined ? () => {} : watchXenStore(xenstore, paths, feed);
+    const lines = streamOf(feed, (event) => new TextEncoder().encode(JSON.stringify(event) + "\n"));
     return new Response(lines, { headers: { "content-type": "application/x-ndjson" } });
   });
   return app;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fakeRequest, type FakeXend, fakeXend, settle } from "../xend/testing.ts";
+import { XenStoreService } from "../../dom0/mod.ts";
 import { apiSocket, type XendPaths } from "../xend/paths.ts";
 import { XendClient, XendFailure } from "./client.ts";
 import { type Listener, listenOnSocket, listenOnTcp } from "./listener.ts";
@@ -23,7 +24,7 @@ interface Served extends AsyncDisposable {
   readonly api: ApiHost;
 }
 
-async function serve(): Promise<Served> {
+async function serve(xenstore?: XenStoreService): Promise<Served> {
   const fake = fakeXend();
   const { xend, directory } = fake;
   const paths = { state: join(directory, "state"), log: join(directory, "log"), run: directory };
@@ -37,7 +38,7 @@ async function serve(): Promise<Served> {
     log_directory: paths.log,
     domains: xend.domainCount,
   });
-  const api: ApiHost = { xend, status, stop: (graceMs) => xend.stop(graceMs) };
+  const api: ApiHost = { xend, xenstore, status, stop: (graceMs) => xend.stop(graceMs) };
   const listener = await listenOnSocket(api, apiSocket(paths));
   const client = await XendClient.connect({ paths });
   return {
@@ -193,6 +194,47 @@ Deno.test("events and consoles are streams; a client that leaves is forgotten", 
   assert.equal(xend.find("c").console.followers, 1);
   leaving.close();
   while (xend.find("c").console.followers > 0) await settle();
+});
+
+Deno.test("XenStore over the API; its watches and consoles' output come as events to those who ask", async () => {
+  const xenstore = new XenStoreService();
+  await using served = await serve(xenstore);
+  const { client, fake: { xend, host } } = served;
+  await client.xenstoreWrite("/a/b", "wörter");
+  assert.equal(await client.xenstoreRead("/a/b"), "wörter");
+  assert.deepEqual(await client.xenstoreList("/a"), ["b"]);
+  await client.xenstoreChmod("/a/b", ["n3", "r0"]);
+  assert.deepEqual(await client.xenstorePermissions("/a/b"), ["n3", "r0"]);
+  await client.xenstoreMkdir("/a/c");
+  await client.xenstoreRemove("/a/b");
+  assert.equal(await client.xenstoreExists("/a/b"), false);
+  await fails(client.xenstoreRead("/a/b"), "no-such-path", /\/a\/b/);
+  await fails(client.xenstoreRead("a b"), "bad-request");
+  await fails(client.xenstoreChmod("/a", ["x1"]), "bad-request");
+
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const event of client.events(["console"], ["/a"])) {
+      xendEventSchema.parse(event);
+      if (event.type === "watch") seen.push(`${event.path} ${event.token}`);
+      if (event.type === "console") seen.push(`${event.name} ${event.domid} ${event.text}`);
+      if (seen.length === 3) return;
+    }
+  })();
+  while (xend.events.followers === 0) await settle();
+  await client.xenstoreWrite("/a/c", "1");
+  await client.create(fakeRequest({ name: "d" }));
+  host.last.print("hello");
+  await reading;
+  assert.deepEqual(seen, ["/a /a", "/a/c /a", "d 1 hello"]);
+  while (xend.events.followers > 0) await settle();
+  const watched: string[] = [];
+  for await (const event of client.xenstoreWatch(["/a/c"])) {
+    if (event.type === "watch") watched.push(event.path);
+    if (watched.length === 2) break;
+    await client.xenstoreWrite("/a/c", "2");
+  }
+  assert.deepEqual(watched, ["/a/c", "/a/c"]);
 });
 
 Deno.test("a client that does not read stalls nobody and is told what it lost", async () => {

@@ -8,9 +8,28 @@ import type { XendEvent } from "./types.ts";
 
 /** Watch events that may wait for a client that does not read. */
 const WATCH_LIMIT = 1000;
+/** Of one request. */
+const MOST_WATCHES = 100;
 
 const decode = (value: string) => new TextDecoder().decode(toBytes(value));
 const encode = (value: string) => toText(new TextEncoder().encode(value));
+
+/** @throws ZodError */
+export function watchPaths(paths: readonly string[]): string[] {
+  return xenstoreQuery.shape.path.array().max(MOST_WATCHES).parse(paths);
+}
+
+/** Events of changes at or below the paths, and one for each path at the start. @returns what ends it */
+export function watchXenStore(
+  xenstore: XenStoreService,
+  paths: readonly string[],
+  feed: Feed<XendEvent>,
+): () => void {
+  const stops = paths.map((token) =>
+    xenstore.watch(token, (path) => feed.push({ type: "watch", at: Date.now(), path: decode(path), token }))
+  );
+  return () => stops.forEach((stop) => stop());
+}
 
 function present<T>(value: T | undefined, path: string): T {
   if (value === undefined) throw new XenStoreError("ENOENT", `there is no ${path}`);
@@ -49,22 +68,15 @@ export function xenstoreRoutes(app: OpenAPIHono, base: string, xenstore: XenStor
   });
   // Events of changes at or below the paths, and one for each path at the start, as XenStore's own watches have it.
   app.get(`${base}/watch`, (c) => {
-    const paths = xenstoreQuery.shape.path.array().min(1).max(100).parse(c.req.queries("path") ?? []);
-    const stops: (() => void)[] = [];
+    const paths = watchPaths(c.req.queries("path") ?? []);
+    if (paths.length === 0) throw new XenStoreError("EINVAL", "no path is given");
     const feed = new Feed<XendEvent>({
       limit: WATCH_LIMIT,
       sizeOf: () => 1,
       lost: (count) => ({ type: "lost", at: Date.now(), count }),
-      onClose: () => stops.forEach((stop) => stop()),
+      onClose: () => unwatch(),
     });
-    for (const token of paths) {
-      stops.push(
-        xenstore.watch(
-          token,
-          (path) => feed.push({ type: "watch", at: Date.now(), path: decode(path), token }),
-        ),
-      );
-    }
+    const unwatch = watchXenStore(xenstore, paths, feed);
     const lines = streamOf(feed, (event) => new TextEncoder().encode(JSON.stringify(event) + "\n"));
     return new Response(lines, { headers: { "content-type": "application/x-ndjson" } });
   });

@@ -21,6 +21,8 @@ export interface Incarnation {
 
 export class DomainEntry {
   readonly console = new ConsoleLog();
+  /** Characters come in pieces. */
+  readonly consoleText = new TextDecoder();
   incarnation: Incarnation | undefined;
   /** Being built: the name is taken, there is nothing to control yet. */
   isBuilding = false;

@@ -49,10 +49,19 @@ export class FakeDomain implements ControlledDomain {
       cpuTimeNs: 1e9,
       totPages: memoryMiB * 256,
       maxPages: memoryMiB * 256,
-      vcpus: Array.from(
-        { length: vcpus },
-        (_, id) => ({ id, state: "blocked", pcpu: 0, cpuTimeNs: 1e9, retired: 0 }),
-      ),
+      vcpus: Array.from({ length: vcpus }, (_, id) => ({
+        id,
+        state: "blocked",
+        pcpu: 0,
+        cpuTimeNs: 1e9,
+        retired: 0,
+        runnableNs: 0,
+        blockedNs: 0,
+        switches: 0,
+        migrations: 0,
+        wakes: 0,
+        parks: 0,
+      })),
       counters: {},
     };
   }

@@ -245,7 +245,7 @@ export class Xend {
           ramdisk: images.ramdisk,
           ramdiskName: config.ramdisk,
           cmdline: config.cmdline,
-          consoleOutput: (bytes) => entry.console.write(bytes),
+          consoleOutput: (bytes) => this.#consoleOutput(entry, bytes),
         });
       } catch (error) {
         if (error instanceof ImageError) {
@@ -262,6 +262,14 @@ export class Xend {
     const result = this.#building.then(build, build);
     this.#building = result.catch(() => {});
     return await result;
+  }
+
+  #consoleOutput(entry: DomainEntry, bytes: Uint8Array): void {
+    entry.console.write(bytes);
+    const { name, domid } = entry;
+    if (domid === undefined || !this.events.heard("console")) return;
+    const text = entry.consoleText.decode(bytes, { stream: true });
+    this.events.emit({ type: "console", at: Date.now(), domid, name, text });
   }
 
   #onEnd(entry: DomainEntry, incarnation: Incarnation, end: DomainEnd): Promise<void> | undefined {
