@@ -3,10 +3,12 @@ import type { Engine } from "../cpu/engine.ts";
 import type { InterpreterImage } from "../cpu/interpreter.ts";
 import { vcpu_info } from "./abi/xen.ts";
 import { collectGarbage, Collector, IdleCollector } from "./collector.ts";
+import { debugKeys } from "./debug_keys.ts";
 import { Dom0Events } from "./dom0_events.ts";
 import { type Domain, type DomainShare } from "./domain.ts";
 import { FrameRanges } from "./frame_ranges.ts";
 import type { GuestStart, GuestSupport } from "./guest.ts";
+import { type Cpupool, type HostFacts, hostFacts } from "./host_facts.ts";
 import { HostDomain } from "./host_domain.ts";
 import {
   DomainHeader,
@@ -30,8 +32,10 @@ import type { Report } from "./report.ts";
 import { Shutdown, shutdownName } from "./report.ts";
 import { shutdownDomain } from "./shutdown.ts";
 import { threadTimeNs, updateWallClock } from "./time.ts";
+import { traceBytes, Tracer } from "./trace/mod.ts";
 import { Views } from "./struct.ts";
 import { Runstate } from "./vcpu.ts";
+import { XenLog } from "./xen_log.ts";
 
 /** Of housekeeping; watchdogs count whole seconds. */
 const HOUSEKEEPING_PERIOD_MS = 500;
@@ -92,8 +96,12 @@ interface Resident {
   readonly memory: WebAssembly.Memory;
 }
 
+const pcpusOf = ({ pcpus = navigator.hardwareConcurrency }: HostOptions) => pcpus;
+
 export class Host implements AsyncDisposable {
   readonly machine: Machine;
+  /** What `dmesg` shows. */
+  readonly xenLog = new XenLog();
   readonly #support: GuestSupport;
   readonly #ranges = new FrameRanges();
   readonly #memories = new MemoryPool();
@@ -110,12 +118,13 @@ export class Host implements AsyncDisposable {
   #codeDueAt = Infinity;
   #nextDomid = FIRST_GUEST_DOMID;
   #stopped: Promise<void> | undefined;
+  #tracer: Tracer | undefined;
 
   private constructor(private readonly options: HostOptions) {
     const { parts = xenParts() } = options;
     this.#support = parts.support;
     this.machine = new Machine({
-      buffer: new SharedArrayBuffer(MACHINE.bytes),
+      buffer: new SharedArrayBuffer(MACHINE.bytes + traceBytes(pcpusOf(options))),
       pcpu: NONE,
       clockOffset: -threadTimeNs(),
       makeEngine: (domain) => parts.makeEngine(domain),
@@ -164,12 +173,27 @@ export class Host implements AsyncDisposable {
     shareMallocArenas();
     const host = new Host(options);
     try {
-      await host.#pcpus.start(options.pcpus ?? navigator.hardwareConcurrency);
+      await host.#pcpus.start(pcpusOf(options));
+      host.#bootMessages();
     } catch (error) {
       await host.stop();
       throw error;
     }
     return host;
+  }
+
+  /** What Xen says first; into the ring only. */
+  #bootMessages(): void {
+    const { xenMajor, xenMinor, xenExtra, cpuModel, totalMemoryKiB } = this.facts();
+    this.xenLog.add(`Xen version ${xenMajor}.${xenMinor}${xenExtra}`);
+    this.xenLog.add(`Machine below: ${Math.floor(totalMemoryKiB / 1024)} MiB, ${cpuModel}`);
+    this.xenLog.add("Using scheduler: SMP Credit Scheduler (credit)");
+    this.xenLog.add(`Brought up ${this.pcpuCount} CPUs`);
+  }
+
+  /** Traces of domains. */
+  get tracer(): Tracer {
+    return this.#tracer ??= new Tracer(this.machine, pcpusOf(this.options));
   }
 
   get pcpuCount(): number {
@@ -179,6 +203,23 @@ export class Host implements AsyncDisposable {
   /** Errors of the hypervisor's own since it started; each is in the log with its stack. */
   get internalErrors(): number {
     return this.machine.header.internalErrors;
+  }
+
+  /** Facts about the machine below and this Xen. */
+  facts(): HostFacts {
+    return hostFacts(this.pcpuCount);
+  }
+
+  /** All pCPUs and domains are in one. */
+  cpupools(): Cpupool[] {
+    const cpus = Array.from({ length: this.pcpuCount }, (_, pcpu) => pcpu);
+    // Domain-0 counts.
+    return [{ id: 0, name: "Pool-0", scheduler: "credit", cpus, domains: this.#residents.size + 1 }];
+  }
+
+  /** XEN_SYSCTL_debug_keys: prints into the log what each key stands for ('h': which there are). */
+  debugKeys(keys: string): void {
+    debugKeys(this.machine, keys, (line) => this.#log(line));
   }
 
   /** Idle and busy time of the pCPUs. */
@@ -362,7 +403,10 @@ export class Host implements AsyncDisposable {
   }
 
   #log(text: string): void {
-    for (const line of text.split("\n")) this.options.log?.(line);
+    for (const line of text.split("\n")) {
+      this.xenLog.add(line);
+      this.options.log?.(line);
+    }
   }
 
   /** Destroys all domains and ends the workers. */
@@ -375,6 +419,7 @@ export class Host implements AsyncDisposable {
     await this.#pcpus.stop();
     await this.#events.stop();
     clearInterval(this.#housekeeping);
+    this.#tracer?.stop();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,12 @@
 /** A domain as the toolstack and Domain-0 hold it: life cycle, its rings, its end, its figures. Main thread. */
+import { EXIT_COUNTERS, exitName } from "../cpu/exit.ts";
 import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "../cpu/layout.ts";
 import { DomainControl } from "./control.ts";
 import type { Domain } from "./domain.ts";
 import { DomainHeader, PauseFlag } from "./layout.ts";
 import type { ShutdownName } from "./report.ts";
 import type { GuestStart } from "./guest.ts";
+import { Runstate } from "./vcpu.ts";
 
 /** How a domain ended from inside, or that it was destroyed from outside. */
 export interface DomainEnd {
@@ -22,6 +24,14 @@ export interface VcpuInfo {
   readonly cpuTimeNs: number;
   /** Instructions retired. */
   readonly retired: number;
+  /** Run states, nanoseconds (RUNSTATE_*): it could run and had no pCPU (Linux's steal time), it waited for an event. */
+  readonly runnableNs: number;
+  readonly blockedNs: number;
+  /** Times it was put on a pCPU, on another one than before, woken, and taken off because its domain's cap was used up. */
+  readonly switches: number;
+  readonly migrations: number;
+  readonly wakes: number;
+  readonly parks: number;
 }
 
 export interface DomainInfo {
@@ -38,7 +48,7 @@ export interface DomainInfo {
   readonly totPages: number;
   readonly maxPages: number;
   readonly vcpus: readonly VcpuInfo[];
-  /** Counters by name. */
+  /** Counters by name; `hypercall N` and `exit REASON` for those that happened. */
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -199,13 +209,23 @@ export class HostDomain implements AsyncDisposable {
     const { domain } = this;
     const { header, context } = domain;
     const now = domain.machine.clock.peek();
-    const vcpus = domain.vcpus.map(({ id, sched, runState, ctx }): VcpuInfo => ({
-      id,
-      state: VCPU_STATES[runState],
-      pcpu: sched.lastPcpu,
-      cpuTimeNs: sched.cpuTime + (sched.pcpu >= 0 ? Math.max(0, now - sched.ranSince) : 0),
-      retired: context.number(ctx, "retired"),
-    }));
+    const vcpus = domain.vcpus.map(({ id, sched, state, runState, ctx }): VcpuInfo => {
+      const inState = (which: Runstate) =>
+        state.runstateTimes(which) + (state.runstate === which ? Math.max(0, now - state.runstateSince) : 0);
+      return {
+        id,
+        state: VCPU_STATES[runState],
+        pcpu: sched.lastPcpu,
+        cpuTimeNs: sched.cpuTime + (sched.pcpu >= 0 ? Math.max(0, now - sched.ranSince) : 0),
+        retired: context.number(ctx, "retired"),
+        runnableNs: inState(Runstate.runnable),
+        blockedNs: inState(Runstate.blocked),
+        switches: sched.switches,
+        migrations: sched.migrations,
+        wakes: sched.wakes,
+        parks: sched.parks,
+      };
+    });
     const counters: Record<string, number> = {};
     for (const name of COUNTERS) counters[name] = header[name];
     for (let number = 0; number < 64; number++) {
@@ -214,6 +234,10 @@ export class HostDomain implements AsyncDisposable {
     }
     for (const name of CONTEXT_COUNTERS) {
       counters[name] = domain.vcpus.reduce((sum, { ctx }) => sum + context.number(ctx, name), 0);
+    }
+    for (let reason = 1; reason < EXIT_COUNTERS; reason++) {
+      const count = domain.vcpus.reduce((sum, { ctx }) => sum + context.number(ctx, "exits", reason), 0);
+      if (count > 0) counters[`exit ${exitName(reason)}`] = count;
     }
     const shutdown = header.isShutdown !== 0;
     return {

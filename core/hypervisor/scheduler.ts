@@ -222,6 +222,17 @@ export class Scheduler {
     });
   }
 
+  /** Who waits for a pCPU, those first who go first. */
+  waiting(): SchedEntry[] {
+    return this.lock.with(() => {
+      const entries = Array.from(
+        { length: this.#queue.size },
+        (_, place) => this.entry(this.#queue.at(place)),
+      );
+      return entries.sort((a, b) => b.priority - a.priority || a.queuedSince - b.queuedSince);
+    });
+  }
+
   // ---- pCPUs
 
   /** Puts the vCPU that should run next on this pCPU. @returns its index, or NONE (the pCPU is idle now, until `sleepsUntil`) */
