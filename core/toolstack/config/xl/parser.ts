@@ -11,8 +11,8 @@ export interface ParsedConfig {
   readonly surprises: readonly Diagnostic[];
 }
 
-/** Bison's stack holds 10,000 symbols; a file that needs more is refused by libxlutil too. */
-const MAX_SYMBOLS = 9995;
+/** libxlutil takes about five times as many; here more would go beyond the stack where values are walked. */
+const MAX_NESTING = 1000;
 
 function describe(token: Token): string {
   switch (token.kind) {
@@ -101,13 +101,16 @@ class Parser {
   /** Reads a value; lists may be nested thousands deep, so their frames are kept in an array. */
   #value(): Value {
     const open: { readonly token: Token; readonly items: Value[] }[] = [];
-    let symbols = 0;
     for (;;) {
       const token = this.#peek();
       let done: Value | undefined;
       if (token.kind === "[") {
-        symbols += 2;
-        this.#checkDepth(symbols, token);
+        if (open.length === MAX_NESTING) {
+          throw new SyntaxFault({
+            span: token.span,
+            message: `lists are nested more than ${MAX_NESTING} deep here`,
+          });
+        }
         this.#at++;
         open.push({ token, items: [] });
         this.#newlines();
@@ -120,16 +123,11 @@ class Parser {
           return done;
         }
         if (done !== undefined) {
-          if (list.items.length > 0) symbols -= 3;
-          this.#checkDepth(symbols, token);
           list.items.push(done);
           this.#newlines();
           if (this.#take(",") !== undefined) {
             this.#newlines();
-            if (this.#peek().kind !== "]") {
-              symbols += 3;
-              break;
-            }
+            if (this.#peek().kind !== "]") break;
           }
         }
         const close = this.#take("]");
@@ -137,15 +135,8 @@ class Parser {
           throw this.#expected(`, or ] in the list that begins on line ${list.token.span.start.line}`);
         }
         open.pop();
-        symbols -= 2;
         done = { kind: "list", items: list.items, span: { ...list.token.span, end: close.span.end } };
       }
-    }
-  }
-
-  #checkDepth(symbols: number, token: Token): void {
-    if (symbols + 2 > MAX_SYMBOLS) {
-      throw new SyntaxFault({ span: token.span, message: "lists are nested too deeply here" });
     }
   }
 

@@ -29,7 +29,7 @@ export interface Limits {
   readonly depth: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { steps: 2_000_000, memory: 4 << 20, depth: 600 };
+export const DEFAULT_LIMITS: Limits = { steps: 500_000, memory: 4 << 20, depth: 600 };
 
 /** No integer is longer, in bits. */
 const MAX_INTEGER_BITS = 4096;
@@ -68,9 +68,9 @@ export class Runtime {
 
   /** Called before something is made. */
   allocate(span: Span, size: number): void {
-    this.work(span, size);
     this.#memory -= size;
     if (!(this.#memory >= 0)) throw this.limit(span, "needs too much memory");
+    this.work(span, size);
   }
 
   text(span: Span, value: string): string {
