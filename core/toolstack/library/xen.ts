@@ -194,7 +194,7 @@ export class Xen implements AsyncDisposable {
     const client = await XendClient.connect({ ...options, start: true });
     return new Xen(client, async () => {
       const domains = await client.domains();
-      if (domains.length <= 1) await client.stop(0);
+      if (domains.length <= 1) await stopXend(client);
     });
   }
 
@@ -207,9 +207,7 @@ export class Xen implements AsyncDisposable {
       const xendArguments = options.pcpus === undefined ? [] : ["--pcpus", String(options.pcpus)];
       const client = await XendClient.connect({ paths, start: true, xendArguments });
       return new Xen(client, async () => {
-        const { pid } = await client.status();
-        await client.stop(0);
-        await untilEnded(pid);
+        await stopXend(client);
         await remove();
       });
     } catch (error) {
@@ -240,9 +238,11 @@ export class Xen implements AsyncDisposable {
 
 const POLL_MS = 10;
 
-/** xend writes its last records after it has said goodbye. */
-async function untilEnded(pid: number): Promise<void> {
+/** Stops xend and waits for its process, which writes its last records after it has said goodbye. */
+async function stopXend(client: XendClient): Promise<void> {
   const { default: process } = await import("node:process");
+  const { pid } = await client.status();
+  await client.stop(0);
   for (;;) {
     try {
       process.kill(pid, 0);
