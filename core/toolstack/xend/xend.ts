@@ -1,6 +1,5 @@
 /** xend: the domains of a host by name, their life cycle and what is kept of them. It knows nothing of processes, sockets or HTTP. */
 import { isAbsolute, join } from "node:path";
-import { ImageError } from "../../builder/mod.ts";
 import type {
   CreateReply,
   CreateRequest,
@@ -11,18 +10,21 @@ import type {
   ShutdownReason,
   XendEvent,
 } from "../api/types.ts";
-import type { ControlledDomain, ControlledHost, DomainEnd } from "../host.ts";
+import type { ControlledHost, DomainEnd } from "../host.ts";
 import { endAction, preservedSuffix } from "./domain_end.ts";
+import { DomainBuilder } from "./domain_builder.ts";
 import { DomainEntry, type Incarnation } from "./domain_entry.ts";
 import type { DomainSource } from "./domain_source.ts";
-import { applyScheduling, coreDumpPath, dumpCore } from "./controls.ts";
+import { DomainTable, isDom0 } from "./domain_table.ts";
+import { coreDumpPath, dumpCore } from "./controls.ts";
 import { XendError } from "./errors.ts";
 import { EventHub } from "./event_hub.ts";
 import { XendLog } from "./log.ts";
 import { attempt, autostartRequests, type XendomainsResult } from "./xendomains.ts";
 import { detail, dom0Detail, dom0Summary, nodeInfo, summary } from "./records.ts";
 import { RecordKeeper } from "./record_keeper.ts";
-import type { DomainRecordFile, StateStore } from "./state_store.ts";
+import { recover } from "./recovery.ts";
+import type { StateStore } from "./state_store.ts";
 
 export interface XendOptions {
   readonly host: ControlledHost;
@@ -50,21 +52,25 @@ export class Xend {
   readonly log: XendLog;
   readonly startedAt = Date.now();
   readonly #records: RecordKeeper;
-  readonly #entries = new Map<string, DomainEntry>();
-  /** One domain is built at a time: building takes this thread, and images tens of megabytes. */
-  #building: Promise<unknown> = Promise.resolve();
+  readonly #builder: DomainBuilder;
+  readonly #table = new DomainTable();
   #stopping: Promise<string[]> | undefined;
 
   constructor(private readonly options: XendOptions) {
     this.log = options.log ?? new XendLog();
     this.#records = new RecordKeeper(options.state, this.log);
+    this.#builder = new DomainBuilder(
+      options.host,
+      options.source,
+      (entry, bytes) => this.#consoleOutput(entry, bytes),
+    );
   }
 
   // ---- what there is
 
   /** Domain-0 first, then by domid; managed domains that do not run only with `all`. */
   list(all = false): DomainSummary[] {
-    const entries = [...this.#entries.values()];
+    const entries = this.#table.all();
     const running = entries.filter(({ incarnation }) => incarnation !== undefined).map(summary)
       .sort((a, b) => (a.domid ?? 0) - (b.domid ?? 0));
     const idle = all
@@ -100,26 +106,12 @@ export class Xend {
   }
 
   get domainCount(): number {
-    return [...this.#entries.values()].filter(({ incarnation }) => incarnation !== undefined).length;
+    return this.#table.all().filter(({ incarnation }) => incarnation !== undefined).length;
   }
 
   /** A domain by name, domid or uuid. @throws XendError no-such-domain; wrong-state for Domain-0 */
   find(id: string): DomainEntry {
-    if (isDom0(id)) throw new XendError("wrong-state", "Domain-0 is xend itself: this cannot be done to it");
-    const entry = this.#lookup(id);
-    if (entry === undefined) {
-      throw new XendError("no-such-domain", `there is no domain ${JSON.stringify(id)}`);
-    }
-    return entry;
-  }
-
-  #lookup(id: string): DomainEntry | undefined {
-    const entries = [...this.#entries.values()];
-    if (/^\d+$/.test(id)) {
-      const byDomid = entries.find(({ domid }) => domid === Number(id));
-      if (byDomid !== undefined) return byDomid;
-    }
-    return entries.find(({ name }) => name === id) ?? this.#entries.get(id.toLowerCase());
+    return this.#table.find(id);
   }
 
   // ---- life cycle
@@ -129,14 +121,11 @@ export class Xend {
     this.#refuseWhenStopping();
     const settings = this.options.source.read(request);
     const { name } = settings.config;
-    this.#refuseTakenName(name);
+    this.#table.refuseTakenName(name);
     const uuid = settings.config.uuid?.toLowerCase() ?? crypto.randomUUID();
-    const taken = this.#entries.get(uuid);
-    if (taken !== undefined) {
-      throw new XendError("name-exists", `the uuid ${uuid} is the domain ${taken.name}'s already`);
-    }
+    this.#table.refuseTakenUuid(uuid);
     const entry = new DomainEntry(name, uuid, request, settings, request.defineOnly);
-    this.#entries.set(entry.uuid, entry);
+    this.#table.add(entry);
     const warnings = [...settings.warnings];
     try {
       if (request.defineOnly) {
@@ -146,27 +135,10 @@ export class Xend {
         await entry.exclusive(() => this.#start(entry, request.paused, warnings));
       }
     } catch (error) {
-      this.#entries.delete(entry.uuid);
+      this.#table.remove(entry);
       throw error;
     }
     return { name, domid: entry.domid, warnings };
-  }
-
-  #refuseTakenName(name: string): void {
-    if (isDom0(name) || /^\d+$/.test(name)) {
-      throw new XendError(
-        "bad-config",
-        `a domain cannot be called ${JSON.stringify(name)}: that names a domain by number`,
-      );
-    }
-    const entry = [...this.#entries.values()].find((other) => other.name === name);
-    if (entry === undefined) return;
-    throw new XendError(
-      "name-exists",
-      entry.incarnation === undefined && !entry.isBuilding
-        ? `there is a managed domain ${name}; start ${name} starts it, delete ${name} forgets it`
-        : `there is a domain ${name}${entry.domid === undefined ? "" : ` (domid ${entry.domid})`} already`,
-    );
   }
 
   #refuseWhenStopping(): void {
@@ -182,24 +154,17 @@ export class Xend {
       if (entry.incarnation !== undefined) {
         throw new XendError("wrong-state", `${entry.name} is running already`);
       }
-      this.#refuseForgotten(entry);
+      this.#table.refuseForgotten(entry);
       await this.#start(entry, paused, warnings);
     });
     return { name: entry.name, domid: entry.domid, warnings };
-  }
-
-  #refuseForgotten(entry: DomainEntry): void {
-    if (this.#entries.get(entry.uuid) !== entry) {
-      throw new XendError("no-such-domain", `there is no domain ${JSON.stringify(entry.name)} any more`);
-    }
   }
 
   /** Builds a domain and lets it run. The entry's lock is held. */
   async #start(entry: DomainEntry, paused: boolean, warnings: string[]): Promise<void> {
     entry.isBuilding = true;
     try {
-      const domain = await this.#build(entry);
-      warnings.push(...applyScheduling(domain, entry.settings.config, this.pcpus));
+      const domain = await this.#builder.build(entry, warnings);
       entry.console.reopen();
       const incarnation: Incarnation = {
         domain,
@@ -223,45 +188,6 @@ export class Xend {
     } finally {
       entry.isBuilding = false;
     }
-  }
-
-  async #build(entry: DomainEntry): Promise<ControlledDomain> {
-    const { host, source } = this.options;
-    const { config } = entry.settings;
-    const images = await source.images(config, entry.request.directory);
-    const build = async () => {
-      // Requests that came while an image was unpacked are served before the next long step.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      try {
-        return await host.createDomain({
-          name: entry.name,
-          uuid: entry.uuid,
-          memoryMiB: config.memoryMiB,
-          maxMemoryMiB: config.maxMemoryMiB,
-          vcpus: config.maxVcpus,
-          onlineVcpus: config.vcpus,
-          kernel: images.kernel,
-          kernelName: config.kernel,
-          ramdisk: images.ramdisk,
-          ramdiskName: config.ramdisk,
-          cmdline: config.cmdline,
-          consoleOutput: (bytes) => this.#consoleOutput(entry, bytes),
-        });
-      } catch (error) {
-        if (error instanceof ImageError) {
-          throw new XendError("bad-image", `kernel ${config.kernel}: ${error.message}`, { cause: error });
-        }
-        if (error instanceof RangeError) {
-          throw new XendError("no-memory", `${entry.name} cannot be created: ${error.message}`, {
-            cause: error,
-          });
-        }
-        throw error;
-      }
-    };
-    const result = this.#building.then(build, build);
-    this.#building = result.catch(() => {});
-    return await result;
   }
 
   #consoleOutput(entry: DomainEntry, bytes: Uint8Array): void {
@@ -369,13 +295,13 @@ export class Xend {
   #preserveUnderOtherName(entry: DomainEntry, incarnation: Incarnation): void {
     const base = entry.name + preservedSuffix(new Date());
     let name = base;
-    for (let count = 1; this.#lookup(name) !== undefined; count++) name = `${base}-${count}`;
+    for (let count = 1; this.#table.lookup(name) !== undefined; count++) name = `${base}-${count}`;
     const kept = new DomainEntry(name, crypto.randomUUID(), entry.request, entry.settings, false);
     kept.console.write(entry.console.history());
     kept.console.end();
     kept.incarnation = incarnation;
     entry.incarnation = undefined;
-    this.#entries.set(kept.uuid, kept);
+    this.#table.add(kept);
     this.#records.forget("running", entry);
     incarnation.domain.rename(name);
     this.#changed(kept, "renamed");
@@ -395,7 +321,7 @@ export class Xend {
   async #end(entry: DomainEntry): Promise<void> {
     if (entry.incarnation !== undefined) await this.#dismantle(entry, entry.incarnation);
     entry.console.end();
-    if (!entry.managed) this.#entries.delete(entry.uuid);
+    if (!entry.managed) this.#table.remove(entry);
   }
 
   pause(id: string): void {
@@ -444,7 +370,7 @@ export class Xend {
     const entry = this.find(id);
     await entry.exclusive(async () => {
       if (entry.incarnation === undefined) {
-        this.#refuseForgotten(entry);
+        this.#table.refuseForgotten(entry);
         throw new XendError("wrong-state", `${entry.name} is not running`);
       }
       await this.#end(entry);
@@ -476,9 +402,9 @@ export class Xend {
       );
     }
     await entry.exclusive(() => {
-      this.#refuseForgotten(entry);
+      this.#table.refuseForgotten(entry);
       if (name === entry.name) return Promise.resolve();
-      this.#refuseTakenName(name);
+      this.#table.refuseTakenName(name);
       const before = entry.name;
       entry.name = name;
       try {
@@ -503,9 +429,9 @@ export class Xend {
       if (entry.incarnation !== undefined) {
         throw new XendError("wrong-state", `${entry.name} is running; shut it down or destroy it first`);
       }
-      this.#refuseForgotten(entry);
+      this.#table.refuseForgotten(entry);
       this.#records.forget("domains", entry);
-      this.#entries.delete(entry.uuid);
+      this.#table.remove(entry);
       this.#changed(entry, "deleted");
       return Promise.resolve();
     });
@@ -533,39 +459,12 @@ export class Xend {
    * @returns what the user should know, a line each (it is in the log too); `started` resolves when all are started
    */
   recover(): { said: string[]; started: Promise<void> } {
-    const { state } = this.options;
     const said: string[] = [];
-    const say = (line: string) => {
+    const { entries, toStart } = recover(this.options.state, this.options.source, (line) => {
       said.push(line);
       this.log.warning(line);
-    };
-    const managed = state.load("domains"), running = state.load("running");
-    for (const { path, movedTo, reason } of [...managed.setAside, ...running.setAside]) {
-      say(`${path} is not a domain's record and was set aside as ${movedTo}: ${reason}`);
-    }
-    const toStart: DomainEntry[] = [];
-    for (const record of managed.records) {
-      const entry = this.#entryOf(record, true, say);
-      if (entry === undefined) continue;
-      this.#entries.set(entry.uuid, entry);
-      if (entry.settings.startWithXend) toStart.push(entry);
-    }
-    for (const record of running.records) {
-      const since = record.startedAt === undefined
-        ? ""
-        : `, started ${new Date(record.startedAt).toISOString()}`;
-      const again = record.startWithXend === true;
-      say(
-        `domain ${record.name} (domid ${record.domid}${since}) was lost when xend was killed` +
-          (again ? "; it is started again" : ""),
-      );
-      state.remove("running", record.uuid);
-      if (!again || this.#entries.has(record.uuid)) continue;
-      const entry = this.#entryOf(record, false, say);
-      if (entry === undefined) continue;
-      this.#entries.set(entry.uuid, entry);
-      toStart.push(entry);
-    }
+    });
+    for (const entry of entries) this.#table.add(entry);
     const started = Promise.all(toStart.map((entry) =>
       entry.exclusive(async () => {
         const warnings: string[] = [];
@@ -574,27 +473,17 @@ export class Xend {
           for (const warning of warnings) this.log.warning(warning);
         } catch (error) {
           this.log.error(`${entry.name} cannot be started: ${message(error)}`);
-          if (!entry.managed) this.#entries.delete(entry.uuid);
+          if (!entry.managed) this.#table.remove(entry);
         }
       })
     ));
     return { said, started: started.then(() => {}) };
   }
 
-  #entryOf(record: DomainRecordFile, managed: boolean, say: (line: string) => void): DomainEntry | undefined {
-    try {
-      const settings = this.options.source.read(record.request);
-      return new DomainEntry(record.name, record.uuid, record.request, settings, managed);
-    } catch (error) {
-      say(`the configuration of ${record.name} cannot be read any more: ${message(error)}`);
-      return undefined;
-    }
-  }
-
   /** Starts the domains that are to run whenever the host does: managed ones that say so, and the files of `auto`. */
   async xendomainsStart(): Promise<XendomainsResult> {
     const starts: [string, () => Promise<unknown>][] = [];
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#table.all()) {
       if (!entry.managed || !entry.settings.startWithXend || entry.incarnation !== undefined) continue;
       starts.push([entry.name, () => this.start(entry.uuid)]);
     }
@@ -607,7 +496,7 @@ export class Xend {
 
   /** Asks every domain to power off and waits for it. */
   async xendomainsStop(graceMs = STOP_GRACE_MS): Promise<XendomainsResult> {
-    const running = [...this.#entries.values()].filter(({ incarnation }) =>
+    const running = this.#table.all().filter(({ incarnation }) =>
       incarnation !== undefined && incarnation.end === undefined
     );
     return await attempt(
@@ -625,7 +514,8 @@ export class Xend {
   }
 
   async #stop(graceMs: number): Promise<string[]> {
-    const entries = [...this.#entries.values()].filter(({ incarnation }) => incarnation !== undefined);
+    // Those that are being built too: their turn comes when they are complete.
+    const entries = this.#table.all();
     const asked = graceMs > 0
       ? entries.filter(({ incarnation }) =>
         incarnation?.end === undefined && incarnation?.domain.read("control/feature-poweroff") === "1"
@@ -642,14 +532,9 @@ export class Xend {
         await this.#end(entry);
       })
     ));
-    await this.#building;
     this.log.info("xend stops");
     this.events.end();
     await this.options.host.stop();
     return destroyed;
   }
-}
-
-function isDom0(id: string): boolean {
-  return id === "0" || id === "Domain-0";
 }

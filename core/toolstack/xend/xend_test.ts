@@ -396,6 +396,35 @@ Deno.test("weights, caps and affinities of a configuration are the domain's; a u
   );
 });
 
+Deno.test("a domain whose scheduling is refused is not left behind; one that is being built when xend stops ends too", async () => {
+  await using fake = fakeXend();
+  const { xend, host } = fake;
+  const original = host.createDomain.bind(host);
+  host.createDomain = async (spec) => {
+    const domain = await original(spec);
+    const refuse = () => {
+      throw new RangeError("a cap is from 0 to 100");
+    };
+    domain.control = { schedule: { get: () => ({ weight: 256, cap: 0 }), set: refuse } };
+    return domain;
+  };
+  await assert.rejects(
+    xend.create(fakeRequest({ name: "a", more: { cap: 500 } })),
+    refused("bad-request", /a cap is/),
+  );
+  assert(host.last.isDestroyed);
+  assert.deepEqual(names(xend, true), []);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  host.gate = promise;
+  const late = xend.create(fakeRequest({ name: "late" }));
+  await settle();
+  const stopped = xend.stop(0);
+  resolve();
+  await late;
+  assert.deepEqual(await stopped, ["late"]);
+  assert(host.last.isDestroyed);
+});
+
 Deno.test("lists of pCPUs are xl's", () => {
   assert.deepEqual(parseCpuList("all", 3), [0, 1, 2]);
   assert.deepEqual(parseCpuList("0-3,^1", 4), [0, 2, 3]);
