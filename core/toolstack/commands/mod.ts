@@ -96,7 +96,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
 
 /** Runs the program; gives its exit code. Faults are printed, a stack trace only with XENOLITH_DEBUG=1. */
 export async function main(args: readonly string[]): Promise<number> {
-  const name = calledAs(Deno.env, argv0());
+  const name = calledAs(Deno.env.get("XENOLITH_AS") ?? await argv0());
   const dialect = DIALECTS.find((each) => each === name) ?? "xenolith";
   return await runCommandLine(name === "xentop" ? ["top", ...args] : args, processContext(dialect));
 }

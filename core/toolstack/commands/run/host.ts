@@ -2,6 +2,7 @@
 import { XendFailure } from "../../api/client.ts";
 import { nodeRecord, nodeText } from "../../format/node_info.ts";
 import { left } from "../../format/text.ts";
+import type { Xend } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import type { Runner } from "../spec.ts";
 import { json } from "./domains.ts";
@@ -24,7 +25,7 @@ export const dmesg: Runner = async (invocation, context) => {
   const xend = await context.xend();
   const text = await xend.dmesg();
   context.print(invocation.json ? json(text.split("\n").slice(0, -1)) : text);
-  if (invocation.has("clear")) await xend.post("/node/dmesg/clear", {});
+  if (invocation.has("clear")) await ask(xend, "/node/dmesg/clear", {}, "cannot clear Xen's log");
   return 0;
 };
 
@@ -43,18 +44,22 @@ export const log: Runner = async (invocation, context) => {
   return 0;
 };
 
-export const debugKeys: Runner = async ({ words: [keys] }, context) => {
-  const xend = await context.xend();
+/** Something that an older xend may not know. @throws CommandError */
+async function ask(xend: Xend, path: string, body: unknown, cannot: string): Promise<void> {
   try {
-    await xend.post("/node/debug-keys", { keys });
+    await xend.post(path, body);
   } catch (error) {
     if (
       error instanceof XendFailure && error.code === "bad-request" && /there is no POST/.test(error.message)
     ) {
-      throw new CommandError("this xend has no debug keys", "failed", { cause: error });
+      throw new CommandError(`this xend ${cannot}`, "failed", { cause: error });
     }
     throw error;
   }
+}
+
+export const debugKeys: Runner = async ({ words: [keys] }, context) => {
+  await ask(await context.xend(), "/node/debug-keys", { keys }, "has no debug keys");
   return 0;
 };
 
