@@ -8,13 +8,14 @@ import { Lock } from "./lock.ts";
 import type { Report } from "./report.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type View, Views } from "./struct.ts";
+import { TraceRing } from "./trace/ring.ts";
 import type { Vcpu } from "./vcpu.ts";
 
 /** The bit of a context's kick word that the hypervisor sets. */
 export const KICK = 1;
 
 export interface MachineOptions {
-  /** MACHINE.bytes of shared memory. */
+  /** MACHINE.bytes of shared memory, and behind them traceBytes (trace/ring.ts) where domains are to be traced. */
   readonly buffer: SharedArrayBuffer;
   /** Which pCPU this thread is; NONE: the main thread. */
   readonly pcpu: number;
@@ -38,6 +39,7 @@ export class Machine {
   readonly pcpu: number;
   readonly makeEngine: (domain: Domain) => Engine;
   readonly report: (report: Report) => void;
+  #trace: TraceRing | undefined;
   readonly #domains = new Map<number, Domain>();
   /** Main thread: who is told of the stops of a domain, by domid. */
   readonly debugged = new Map<number, (stop: DebugStop) => void>();
@@ -60,6 +62,11 @@ export class Machine {
     this.lock = word("machineLock");
     this.clock = new Clock(this.views, options.clockOffset);
     this.scheduler = new Scheduler(this, word("schedulerLock"));
+  }
+
+  /** This thread's trace ring. */
+  get trace(): TraceRing {
+    return this.#trace ??= new TraceRing(this.buffer, MACHINE.bytes, this.pcpu);
   }
 
   /** System time, nanoseconds; the guest's TSC too. Never goes back, on any thread. */

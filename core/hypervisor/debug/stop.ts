@@ -33,16 +33,15 @@ export function stopForDebugger(vcpu: Vcpu, cause: DebugStop["cause"]): void {
 }
 
 /**
- * One instruction, or the entry into a handler where the instruction faults; then the domain stops. An event that is due is delivered before it, as by a
- * processor. Where something else keeps the vCPU from running, the step waits for its next turn.
+ * One instruction, or the entry into a handler where the instruction faults; then the domain stops. Events that are due wait
+ * meanwhile: who steps wants to see the next instruction, not an interrupt's. Where something else keeps the vCPU from running, the step waits for its next
+ * turn.
  */
 export function stepForDebugger(context: HypercallContext, support: GuestSupport): void {
   const { vcpu, engine, view } = context;
   const { ctx, state, sched } = vcpu;
   const place = () => `${view.big(ctx, "rip")} ${view.number(ctx, "retired")}`;
   for (let exits = 0; exits < EXITS_OF_A_STEP && sched.flags === 0; exits++) {
-    support.beforeEntry(context);
-    if (sched.flags !== 0) return;
     const before = place();
     const reason = (view.get(ctx, "eflags") & Flag.TF) !== 0 ? engine.run(ctx, 1) : engine.step(ctx);
     if (reason === ExitReason.KICK) continue;

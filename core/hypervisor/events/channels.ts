@@ -13,6 +13,8 @@ import type { Domain } from "../domain.ts";
 import { ChannelState, EventChannel, EVTCHN_PORTS } from "../layout.ts";
 import { lockBoth } from "../lock.ts";
 import type { View } from "../struct.ts";
+import { traceEvent } from "../trace/points.ts";
+import { TraceEvent } from "../trace/ring.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { clearPending, isUpcallPending, setPending, unmask } from "./pending.ts";
 
@@ -209,6 +211,7 @@ export function send(domain: Domain, port: number, sender?: Vcpu): number {
   switch (state) {
     case ChannelState.INTERDOMAIN: {
       domain.header.eventsSent++;
+      traceEvent(domain, sender?.id ?? 0, TraceEvent.SEND, port, remoteDomid, remotePort);
       if (remoteDomid === DOM0) {
         domain.machine.notifyDom0(domain, port);
         return 0;
@@ -219,6 +222,7 @@ export function send(domain: Domain, port: number, sender?: Vcpu): number {
     }
     case ChannelState.IPI:
       domain.header.eventsSent++;
+      traceEvent(domain, sender?.id ?? 0, TraceEvent.SEND, port, domain.domid, port);
       sendIpi(domain.vcpus[notifyVcpu], port, sender);
       return 0;
     case ChannelState.UNBOUND:
@@ -233,13 +237,16 @@ function sendIpi(target: Vcpu, port: number, sender: Vcpu | undefined): void {
   if (target === sender && !isUpcallPending(target)) {
     target.upcallsHeldUntil = target.domain.context.number(target.ctx, "retired") + SELF_IPI_LATENCY;
   }
+  traceEvent(target.domain, target.id, TraceEvent.RAISE, port);
   setPending(target, port);
 }
 
 /** Makes a port of the domain pending for the vCPU it is bound to. */
 export function notify(domain: Domain, port: number): void {
   const vcpu = domain.vcpus[channel(domain, port).notifyVcpu];
-  if (vcpu.state.vcpuInfo !== 0) setPending(vcpu, port);
+  if (vcpu.state.vcpuInfo === 0) return;
+  traceEvent(domain, vcpu.id, TraceEvent.RAISE, port);
+  setPending(vcpu, port);
 }
 
 export interface ChannelStatus {

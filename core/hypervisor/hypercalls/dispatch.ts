@@ -4,6 +4,7 @@ import { ENOSYS } from "../abi/errno.ts";
 import type { HypercallContext } from "../context.ts";
 import { R11, RCX, registerIndex } from "../traps/bounce.ts";
 import { enterKernelSegments } from "../traps/segments.ts";
+import { beginHypercall, endHypercall } from "../trace/points.ts";
 import { Call } from "./call.ts";
 import { handlerOf } from "./table.ts";
 
@@ -31,7 +32,9 @@ export function hypercall(cx: HypercallContext): void {
   }
   const { header } = domain;
   if (number < COUNTERS) header.setHypercalls(number, header.hypercalls(number) + 1);
+  const traced = header.traceKinds === 0 ? undefined : beginHypercall(cx, call);
   const result = handlerOf(number, domain.header.width)(call);
+  if (traced !== undefined) endHypercall(cx, traced, call, result, false);
   if (result === -ENOSYS) header.unknownHypercalls++;
   if (call.preempted) {
     // The same instruction again, with what is left to do.

@@ -30,6 +30,7 @@ import {
 } from "../grants/mod.ts";
 import { pageTypesOf } from "../mm/page_types.ts";
 import { isGuestAddress } from "../mm/walk.ts";
+import { traceGrant } from "../trace/points.ts";
 import type { Call } from "./call.ts";
 import { copyFrom, type GuestPointer, readStruct, widthOf, writeStruct, writeUlong } from "./guest.ts";
 import { permitDomain } from "./memory_op.ts";
@@ -131,6 +132,7 @@ function each<F extends Fields>(call: Call, type: CStruct<F>, action: (op: Struc
     const op = readStruct(cx, type, call.lo(1), call.hi(1));
     if (op === undefined) return -EFAULT;
     action(op);
+    traceGrant(cx, call.lo(0), op.bytes);
     if (!writeStruct(cx, op, call.lo(1), call.hi(1))) return -EFAULT;
     call.advance(1, type.size(widthOf(cx)));
   }

@@ -5,6 +5,7 @@ import { HYPERVISOR } from "../abi/hypercall_numbers.ts";
 import { multicall_entry } from "../abi/xen.ts";
 import { isGuestAddress } from "../mm/walk.ts";
 import { isKernelMode } from "../traps/mode.ts";
+import { beginHypercall, endHypercall } from "../trace/points.ts";
 import { Call } from "./call.ts";
 import { copyFrom, widthOf, writeField, writeStruct } from "./guest.ts";
 import { handlerOf } from "./table.ts";
@@ -46,7 +47,9 @@ function run(call: Call): number {
       const at = first + n * word;
       inner.set(n, entry.view.getInt32(at, true), word === 8 ? entry.view.getInt32(at + 4, true) : 0);
     }
+    const traced = cx.domain.header.traceKinds === 0 ? undefined : beginHypercall(cx, inner);
     const result = handlerOf(inner.op, width)(inner);
+    if (traced !== undefined) endHypercall(cx, traced, inner, result, true);
     entry.set64("result", result | 0, inner.resultHi(result));
     if (inner.op === HYPERVISOR.iret) {
       // The registers are the interrupted context's now; the result goes back as far as it can.

@@ -4,6 +4,8 @@ import { arch_vcpu_info, TI_IF, vcpu_info } from "../abi/xen.ts";
 import type { HypercallContext } from "../context.ts";
 import { needsDelivery } from "../events/pending.ts";
 import { crashDomain } from "../shutdown.ts";
+import { traceEvent, traceTrap } from "../trace/points.ts";
+import { TraceEvent, TraceTrap } from "../trace/ring.ts";
 import { bounce } from "./bounce.ts";
 import { isKernelMode } from "./mode.ts";
 import { trapEntry } from "./trap_table.ts";
@@ -35,11 +37,20 @@ const NAMES = [
 export function injectException(cx: HypercallContext, vector: number, errorCode = 0): void {
   cx.domain.header.exceptions++;
   const hasError = vector < 32 && ((HAS_ERROR_CODE >>> vector) & 1) !== 0;
+  if (cx.domain.header.traceKinds !== 0) traceException(cx, vector, hasError ? errorCode : undefined);
   deliver(cx, vector, hasError ? errorCode : undefined);
+}
+
+function traceException(cx: HypercallContext, vector: number, errorCode: number | undefined): void {
+  const { view, vcpu } = cx;
+  const isPageFault = vector === Vector.PF;
+  const address = isPageFault ? [view.get(vcpu.ctx, "cr2"), view.high(vcpu.ctx, "cr2")] : [0, 0];
+  traceTrap(cx, vector, [errorCode ?? 0, errorCode === undefined ? -1 : 0, ...address]);
 }
 
 /** A software interrupt (INT n): no error code; rip is behind the instruction. */
 export function injectSoftwareInterrupt(cx: HypercallContext, vector: number): void {
+  traceTrap(cx, TraceTrap.SOFTWARE_INTERRUPT, [vector, 0]);
   deliver(cx, vector, undefined);
 }
 
@@ -104,6 +115,7 @@ export function deliverPending(cx: HypercallContext): void {
   }
   if (!needsDelivery(vcpu) || view.number(vcpu.ctx, "retired") < vcpu.upcallsHeldUntil) return;
   cx.domain.header.upcalls++;
+  traceEvent(cx.domain, vcpu.id, TraceEvent.UPCALL);
   bounce(cx, { lo: state.eventCallbackLo, hi: state.eventCallbackHi, masksEvents: true });
 }
 

@@ -8,6 +8,8 @@ import { copyFrom } from "../hypercalls/guest.ts";
 import { hypercall } from "../hypercalls/dispatch.ts";
 import { setTaskSwitched } from "../hypercalls/processor.ts";
 import { crashDomain } from "../shutdown.ts";
+import { traceTrap } from "../trace/points.ts";
+import { TraceTrap } from "../trace/ring.ts";
 import { bounce, R11, RCX, registerIndex } from "./bounce.ts";
 import { guestCpuid } from "./cpuid.ts";
 import {
@@ -57,6 +59,7 @@ export function handleExit(cx: HypercallContext, reason: number): void {
       engine.complete(ctx);
       return injectDebug(cx, 0);
     case ExitReason.CPUID: {
+      if (cx.domain.header.traceKinds !== 0) traceCpuid(cx);
       const at = (register: number) => registerIndex(ctx, register);
       const result = guestCpuid(cx, view.i32[at(RAX)], view.i32[at(RCX)]);
       put32(cx, RAX, result.eax);
@@ -98,6 +101,11 @@ export function handleExit(cx: HypercallContext, reason: number): void {
   }
 }
 
+function traceCpuid(cx: HypercallContext): void {
+  const at = (register: number) => cx.view.i32[registerIndex(cx.vcpu.ctx, register)];
+  traceTrap(cx, TraceTrap.CPUID, [at(RAX), 0, at(RCX), 0]);
+}
+
 function put32(cx: HypercallContext, register: number, value: number): void {
   const index = registerIndex(cx.vcpu.ctx, register);
   cx.view.i32[index] = value;
@@ -114,6 +122,10 @@ function syscall(cx: HypercallContext): void {
   const flags = view.flags(ctx) & ~Flag.RF;
   const nextLo = view.get(ctx, "nextRip"), nextHi = view.high(ctx, "nextRip");
   const ripLo = view.get(ctx, "rip"), ripHi = view.high(ctx, "rip");
+  if (cx.domain.header.traceKinds !== 0) {
+    const rax = registerIndex(ctx, RAX);
+    traceTrap(cx, TraceTrap.SYSCALL, [view.i32[rax], view.i32[rax + 1]]);
+  }
   const words = view.i32;
   words[registerIndex(ctx, RCX)] = nextLo;
   words[registerIndex(ctx, RCX) + 1] = nextHi;

@@ -8,6 +8,8 @@ import type { HypercallContext } from "../context.ts";
 import { copyFrom, copyTo } from "../hypercalls/guest.ts";
 import { CR0_TS, debugRegister, setTaskSwitched, writeDebugRegister } from "../hypercalls/processor.ts";
 import { pageTypesOf } from "../mm/page_types.ts";
+import { traceTrap } from "../trace/points.ts";
+import { TraceTrap } from "../trace/ring.ts";
 import { registerIndex } from "./bounce.ts";
 import { CR0_VISIBLE, CR4, fixupCr4, setCr4 } from "./control_registers.ts";
 import { guestCpuid } from "./cpuid.ts";
@@ -33,6 +35,9 @@ export function generalProtection(cx: HypercallContext, errorCode: number): void
     const available = cx.engine.fetch(cx.vcpu.ctx, bytes);
     const instruction = decodePrivileged(bytes, available, cx.view.get(cx.vcpu.ctx, "mode"));
     if (instruction !== undefined) {
+      if (cx.domain.header.traceKinds !== 0) {
+        traceTrap(cx, TraceTrap.EMULATION, [], bytes.subarray(0, instruction.length));
+      }
       const outcome = emulate(cx, instruction);
       if (outcome !== "unhandled") {
         cx.domain.header.emulations++;

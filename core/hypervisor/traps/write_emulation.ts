@@ -13,6 +13,8 @@ import { PageType } from "../mm/frame_info.ts";
 import { type PageTypes, pageTypesOf } from "../mm/page_types.ts";
 import { modifyEntry } from "../mm/update.ts";
 import { findL1, slotOf } from "../mm/walk.ts";
+import { traceTrap } from "../trace/points.ts";
+import { TraceTrap } from "../trace/ring.ts";
 
 const PAGE_WORDS = 1024;
 /** How often another vCPU's flushes may come in between before the mapping itself is changed for the instruction. */
@@ -93,6 +95,7 @@ function runOnCopy(
     return result === -EAGAIN;
   }
   domain.header.emulations++;
+  traceTrap(cx, TraceTrap.TABLE_WRITE, [lo, hi]);
   return true;
 }
 

@@ -71,7 +71,7 @@ export class GdbServer implements AsyncDisposable {
     let isKilled = false, isClosed = false, waiting = 0;
     let written: Promise<unknown> = Promise.resolve();
     const close = () => {
-      if (!isClosed) connection.close();
+      if (!isClosed) closeQuietly(connection);
       isClosed = true;
     };
     try {
@@ -113,13 +113,8 @@ export class GdbServer implements AsyncDisposable {
 
   /** No gdb any more; the domain goes on. */
   async close(): Promise<void> {
-    try {
-      this.#listener.close();
-      this.#connection?.close();
-    } catch (error) {
-      // Closed at the other end, or already.
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
+    closeQuietly(this.#listener);
+    if (this.#connection !== undefined) closeQuietly(this.#connection);
     await this.#waiting?.detach();
     this.#waiting = undefined;
     await this.#accepting;
@@ -127,5 +122,14 @@ export class GdbServer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** The domain's end and a gdb that leaves may both close it. */
+function closeQuietly(resource: { close(): void }): void {
+  try {
+    resource.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
