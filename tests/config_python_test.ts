@@ -302,6 +302,8 @@ Deno.test({
     const different: string[] = [];
     programs.forEach((program, index) => {
       const mine = runHere(program);
+      // Python has all the memory of the machine.
+      if (mine.error?.includes("it is given up here")) return;
       const { data, error } = theirs[index];
       if (error !== undefined) {
         if (mine.error === undefined) {
@@ -318,7 +320,9 @@ Deno.test({
     assert.equal(
       different.length,
       0,
-      `${different.length} differ (seed ${seed}):\n${different.slice(0, 3).join("\n\n")}`,
+      `${different.length} differ (seed ${seed}):\n${
+        different.slice(0, 3).map((text) => text.slice(0, 4000)).join("\n\n")
+      }`,
     );
     assert.ok(compared > count / 5, `${compared} of ${count} ran`);
   },

@@ -282,6 +282,10 @@ export function parseDisk(spec: string): Disk {
         `${JSON.stringify(rest.length > 60 ? `${rest.slice(0, 57)}...` : rest)} cannot be read`,
       );
     }
+    const after = offset + best.match[0].length;
+    if (spec[after] === "=" && after < spec.length - 1) {
+      throw new SpecificationError(`unknown parameter ${JSON.stringify(best.match[0].trim())}`);
+    }
     best.rule.act(disk, best.match[1] ?? "", best.match[0]);
     offset += Math.max(1, best.match[0].length);
   }
