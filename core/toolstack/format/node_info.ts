@@ -7,20 +7,20 @@ const mib = (kib: number) => Math.floor(kib / 1024);
 /** The lines of `info`; a key without a value introduces a table. @param numa with the topology */
 export function nodeLines(node: NodeInfo, numa: boolean): (readonly [key: string, value: string] | string)[] {
   const { nrCpus } = node;
-  const memory = [right(mib(node.totalMemoryKiB), 10), right(mib(node.freeMemoryKiB), 10)];
+  const memory = [right(mib(node.totalMemoryKiB), 6), right(mib(node.freeMemoryKiB), 6)];
   const topology = [
     ["cpu_topology", ""],
     "cpu:    core    socket     node",
     ...Array.from(
       { length: nrCpus },
-      (_, cpu) => `${right(cpu, 3)}:    ${right(cpu, 4)}    ${right(0, 6)}     ${right(0, 4)}`,
+      (_, cpu) => `${right(cpu, 3)}:    ${right(cpu, 4)}     ${right(0, 4)}     ${right(0, 4)}`,
     ),
     ["device topology", ""],
     "device           node",
     "No device topology data available",
     ["numa_info", ""],
     "node:    memsize    memfree    distances",
-    `   0: ${memory[0]} ${memory[1]}      10`,
+    `   0:    ${memory[0]}     ${memory[1]}      10`,
   ] as const;
   return [
     ["host", node.host],

@@ -21,7 +21,7 @@ export function xlVcpuList(domains: readonly Domain[], pcpus: number): string {
       const cpu = vcpu.online
         ? `${right(Math.max(0, vcpu.pcpu), 5)}   ${flags(vcpu)}- `
         : `${right("-", 5)}   --p `;
-      return `${left(name, 32)} ${right(domid, 5)} ${right(vcpu.id, 5)} ${cpu}${decimal(vcpu.seconds, 9)}  ${
+      return `${left(name, 32)} ${right(domid, 5)} ${right(vcpu.id, 5)}${cpu}${decimal(vcpu.seconds, 9)}  ${
         cpuList(vcpu.hardAffinity, pcpus)
       } / ${cpuList(vcpu.softAffinity, pcpus)}\n`;
     })

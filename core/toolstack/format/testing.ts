@@ -1,0 +1,137 @@
+/** The domains of the transcripts of a real Xen 4.17 host (reference/real-xen), as xend would tell of them. */
+import type { DomainDetail, DomainState, NodeInfo } from "../api/types.ts";
+
+export const NO_STATE: DomainState = {
+  running: false,
+  blocked: false,
+  paused: false,
+  shutdown: false,
+  crashed: false,
+  dying: false,
+};
+
+const SCHEDULER = { weight: 256, cap: 0 };
+
+export const DOM0: DomainDetail = {
+  name: "Domain-0",
+  domid: 0,
+  uuid: "00000000-0000-0000-0000-000000000000",
+  memoryKiB: 1048576,
+  maxMemoryKiB: 1048576,
+  vcpus: 1,
+  state: { ...NO_STATE, running: true },
+  seconds: 9.8,
+  startedAt: 1_000_000,
+  managed: false,
+  vcpuList: [{
+    id: 0,
+    online: true,
+    state: "running",
+    pcpu: 0,
+    seconds: 10,
+    hardAffinity: [0],
+    softAffinity: [0],
+  }],
+  maxVcpus: 1,
+  scheduler: SCHEDULER,
+  devices: [],
+  counters: {},
+  config: {},
+  configText: "",
+};
+
+const IDLE = {
+  online: true,
+  state: "runnable",
+  pcpu: 0,
+  seconds: 0,
+  hardAffinity: [0],
+  softAffinity: [0],
+} as const;
+
+export const GUEST: DomainDetail = {
+  name: "lin-cloud-pv",
+  domid: 1,
+  uuid: "22f89fe5-8fad-4a7d-9ec1-2b026f158131",
+  memoryKiB: 262144,
+  maxMemoryKiB: 262144,
+  vcpus: 1,
+  state: { ...NO_STATE, paused: true },
+  seconds: 0.04,
+  startedAt: 1_006_000,
+  managed: false,
+  vcpuList: [
+    { ...IDLE, id: 0, state: "offline" },
+    { ...IDLE, id: 1, online: false, state: "offline", pcpu: -1 },
+  ],
+  maxVcpus: 2,
+  scheduler: SCHEDULER,
+  devices: [
+    {
+      kind: "vbd",
+      devid: 51712,
+      backendDomid: 0,
+      state: 1,
+      eventChannel: -1,
+      ringRefs: [-1],
+      backendPath: "/local/domain/0/backend/vbd/1/51712",
+    },
+    {
+      kind: "vif",
+      devid: 0,
+      backendDomid: 0,
+      state: 1,
+      eventChannel: -1,
+      ringRefs: [-1, -1],
+      backendPath: "/local/domain/0/backend/vif/1/0",
+      mac: "00:16:3e:11:22:33",
+    },
+    {
+      kind: "console",
+      devid: 0,
+      backendDomid: 0,
+      state: 1,
+      eventChannel: 2,
+      ringRefs: [1],
+      backendPath: "/c",
+    },
+  ],
+  counters: {},
+  config: {
+    kernel: "/g/vmlinuz-cloud",
+    cmdline: "console=hvc0 earlyprintk=xen",
+    ramdisk: "/g/initrd.gz",
+  },
+  configText: "",
+};
+
+export const MANAGED: DomainDetail = {
+  ...GUEST,
+  name: "later",
+  domid: undefined,
+  uuid: "11f89fe5-8fad-4a7d-9ec1-2b026f158131",
+  state: NO_STATE,
+  seconds: 0,
+  startedAt: undefined,
+  managed: true,
+  vcpuList: [],
+  devices: [],
+};
+
+export const NODE: NodeInfo = {
+  host: "(none)",
+  release: "6.1.0-56-amd64",
+  version: "#1 SMP",
+  machine: "x86_64",
+  nrCpus: 1,
+  cpuMhz: 2596.124,
+  totalMemoryKiB: 3071 * 1024,
+  freeMemoryKiB: 1754 * 1024,
+  xenMajor: 4,
+  xenMinor: 17,
+  xenExtra: ".5",
+  xenCaps: "xen-3.0-x86_64",
+  hwCaps: "0fcbf3fd:f6f8320b:ec500800:00000177:00000005:219c43a9:0040020c:00000000",
+  scheduler: "credit",
+  xenolith: "0.1.0",
+};
