@@ -1,6 +1,7 @@
 /**
  * A domain's core as Xen's tools write it (docs/misc/dump-core-format.txt, libxenguest's xg_core.c): an ELF file of sections only, which crash(8) reads with
  * the kernel's vmlinux. Pages are in the order of their pfns; .xen_p2m says which machine frame each is, for page tables name those.
+ * Xen's have no program headers. Here some lie behind everything else, where crash does not look, so that gdb reads the file too.
  */
 import { XEN_CAPABILITIES_INFO_LEN, XEN_CHANGESET_INFO_LEN, XEN_EXTRAVERSION_LEN } from "./abi/version.ts";
 import { HYPERVISOR_VIRT_START_HI, vcpu_guest_context } from "./abi/xen.ts";
@@ -14,6 +15,7 @@ import {
   XEN_MINOR,
 } from "./hypercalls/xen_version.ts";
 import { PAGE } from "./layout.ts";
+import { PHDR_BYTES, programHeaders, registerNotes, segments } from "./core_segments.ts";
 import { ALLOCATED } from "./mm/frame_info.ts";
 import { getM2p } from "./mm/m2p.ts";
 import { readGuestContext } from "./traps/read_context.ts";
@@ -49,8 +51,11 @@ export class CoreDump {
   /** The domain's frames in the order of their pfns. */
   readonly #pages: { readonly pfn: number; readonly frame: number }[];
 
+  readonly #contexts: ReturnType<typeof readGuestContext>[];
+
   constructor(private readonly domain: Domain) {
     const { layout, views } = domain;
+    this.#contexts = domain.vcpus.filter(({ state }) => state.initialised !== 0).map(readGuestContext);
     this.#pages = [];
     for (let frame = 0; frame < layout.frames; frame++) {
       if ((views.u32[domain.countIndex(frame)] & ALLOCATED) === 0) continue;
@@ -93,7 +98,12 @@ export class CoreDump {
       alignment: 1,
       entry: 0,
     });
-    elfHeader(headers, strings);
+    const pagesAt = Number(headers.getBigUint64(EHDR_BYTES + SHDR_BYTES * sections.length + 24, true));
+    const notesAt = Math.ceil(offset / 8) * 8;
+    const notes = registerNotes(this.#contexts);
+    const places = new Map(this.#pages.map(({ frame }, index) => [frame, pagesAt + index * PAGE]));
+    const loads = segments(this.domain, (frame) => places.get(frame));
+    elfHeader(headers, { strings, segments: loads.length + 2, segmentsAt: notesAt + notes.length });
     yield new Uint8Array(headers.buffer);
     let at = first;
     for (const { alignment, size, contents } of sections) {
@@ -103,14 +113,16 @@ export class CoreDump {
       at += gap + size;
     }
     yield names.bytes;
+    yield new Uint8Array(notesAt - at - names.bytes.length);
+    yield notes;
+    const xenNotes = { offset: first, bytes: sections[0].size };
+    yield programHeaders(loads, [xenNotes, { offset: notesAt, bytes: notes.length }]);
   }
 
   #sections(): Section[] {
     const { domain } = this;
     const { views, header } = domain;
-    const contexts = domain.vcpus.filter(({ state }) => state.initialised !== 0).map((vcpu) =>
-      readGuestContext(vcpu).bytes
-    );
+    const contexts = this.#contexts.map(({ bytes }) => bytes);
     const notes = this.#notes(contexts.length);
     const p2m = this.#p2m();
     const section = (name: string, bytes: Uint8Array, alignment: number, entry: number): Section => ({
@@ -184,19 +196,23 @@ function versionNote(): Uint8Array {
   ]);
 }
 
-function elfHeader(headers: DataView, strings: number): void {
+function elfHeader(
+  headers: DataView,
+  at: { readonly strings: number; readonly segments: number; readonly segmentsAt: number },
+): void {
   const ident = [0x7f, 0x45, 0x4c, 0x46, /* 64-bit */ 2, /* little-endian */ 1, /* version */ 1];
   ident.forEach((byte, index) => headers.setUint8(index, byte));
   headers.setUint16(16, ET_CORE, true);
   headers.setUint16(18, EM_X86_64, true);
   headers.setUint32(20, 1, true);
+  headers.setBigUint64(32, BigInt(at.segmentsAt), true);
   headers.setBigUint64(40, BigInt(EHDR_BYTES), true);
   headers.setUint16(52, EHDR_BYTES, true);
-  // No program headers: e_phentsize is an entry's size all the same, as libxenguest has it.
-  headers.setUint16(54, 56, true);
+  headers.setUint16(54, PHDR_BYTES, true);
+  headers.setUint16(56, at.segments, true);
   headers.setUint16(58, SHDR_BYTES, true);
-  headers.setUint16(60, strings + 1, true);
-  headers.setUint16(62, strings, true);
+  headers.setUint16(60, at.strings + 1, true);
+  headers.setUint16(62, at.strings, true);
 }
 
 function u64(value: bigint): Uint8Array {
