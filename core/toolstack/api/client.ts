@@ -179,6 +179,11 @@ export class XendClient implements Disposable {
     return this.operate(id, "dump-core", options);
   }
 
+  /** Listens for gdb on a port of 127.0.0.1; with `pause` the domain stops at once. @returns host:port for `target remote` */
+  gdb(id: string | number, options: { port?: number; pause?: boolean } = {}): Promise<{ address: string }> {
+    return this.operate(id, "gdb", options);
+  }
+
   /** Any operation of POST /domains/X/OP. */
   operate<T = void>(id: string | number, operation: string, body: unknown = {}): Promise<T> {
     return this.post(`/domains/${encodeURIComponent(id)}/${operation}`, body);

@@ -14,6 +14,7 @@ import { EVENT_TYPES } from "../xend/event_hub.ts";
 import type { Xend } from "../xend/xend.ts";
 import type { XenStoreService } from "../../dom0/mod.ts";
 import { errorResponse } from "./errors.ts";
+import { debugRoutes, type DebugServices } from "./debug_routes.ts";
 import { legacyRoutes } from "./legacy.ts";
 import {
   apiErrorSchema,
@@ -38,6 +39,7 @@ const INPUT_BACKLOG = 1024 * 1024;
 export interface ApiHost {
   readonly xend: Xend;
   readonly xenstore?: XenStoreService;
+  readonly debug?: DebugServices;
   status(): XendStatus;
   /** Ends the process once the domains are ended. @returns the domains that did not end by themselves */
   stop(graceMs?: number): Promise<string[]>;
@@ -85,7 +87,7 @@ async function operate<Name extends Operation>(
 
 const isOperation = (name: string): name is Operation => Object.hasOwn(operations, name);
 
-export function apiApp({ xend, xenstore, status, stop }: ApiHost): OpenAPIHono {
+export function apiApp({ xend, xenstore, debug = {}, status, stop }: ApiHost): OpenAPIHono {
   const app = new OpenAPIHono();
   const base = "/api/v1";
   app.onError((error) =>
@@ -125,6 +127,7 @@ export function apiApp({ xend, xenstore, status, stop }: ApiHost): OpenAPIHono {
     domain.consoleInput(await readBody(c.req.raw));
     return empty();
   });
+  debugRoutes(app, base, xend, debug);
   app.post(`${base}/domains/:id/:operation`, async (c) => {
     const { id, operation } = c.req.param();
     if (!isOperation(operation)) {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fakeRequest, type FakeXend, fakeXend, settle } from "../xend/testing.ts";
 import { XenStoreService } from "../../dom0/mod.ts";
+import { Feed } from "../xend/feed.ts";
 import { apiSocket, type XendPaths } from "../xend/paths.ts";
 import { XendClient, XendFailure } from "./client.ts";
 import { type Listener, listenOnSocket, listenOnTcp } from "./listener.ts";
@@ -14,7 +15,7 @@ import {
   xendEventSchema,
   xendStatusSchema,
 } from "./schemas.ts";
-import type { ApiHost } from "./server.ts";
+import { apiApp, type ApiHost } from "./server.ts";
 import type { XendStatus } from "./types.ts";
 
 interface Served extends AsyncDisposable {
@@ -235,6 +236,39 @@ Deno.test("XenStore over the API; its watches and consoles' output come as event
     await client.xenstoreWrite("/a/c", "2");
   }
   assert.deepEqual(watched, ["/a/c", "/a/c"]);
+});
+
+Deno.test("gdb and trace: what this host cannot do is not supported, the others get what they ask for", async () => {
+  await using served = await serve();
+  const { client, api, fake: { xend } } = served;
+  await client.create(fakeRequest({ name: "a" }));
+  await fails(client.gdb("a"), "not-supported");
+  await fails(client.operate("a", "trace"), "not-supported");
+  await fails(client.gdb("b"), "no-such-domain");
+  const asked: unknown[] = [];
+  const feed = new Feed<unknown>({ limit: 10, sizeOf: () => 1, lost: (count) => ({ count }) });
+  const app = apiApp({
+    ...api,
+    debug: {
+      gdb: (...all) => {
+        asked.push(all);
+        return Promise.resolve("127.0.0.1:1");
+      },
+      trace: (...all) => {
+        asked.push(all);
+        return feed;
+      },
+    },
+  });
+  const post = (path: string, body: unknown) =>
+    app.request(`http://xend/api/v1/domains/${path}`, { method: "POST", body: JSON.stringify(body) });
+  assert.deepEqual(await (await post("a/gdb", { port: 5 })).json(), { address: "127.0.0.1:1" });
+  assert.equal((await post("a/gdb", { port: 70000 })).status, 400);
+  feed.push({ name: "sched_op" });
+  feed.end();
+  assert.equal(await (await post("a/trace", { expressions: ["kind=trap"] })).text(), '{"name":"sched_op"}\n');
+  assert.deepEqual(asked, [[1, { port: 5 }], [1, { expressions: ["kind=trap"] }]]);
+  await xend.destroy("a");
 });
 
 Deno.test("a client that does not read stalls nobody and is told what it lost", async () => {

@@ -10,6 +10,7 @@ import { builtinGuest } from "../guests/builtin.ts";
 import { cacheDirectory } from "../guests/cache.ts";
 import { VERSION } from "../version.ts";
 import { startXenHost } from "../xen_host.ts";
+import { debugServices } from "./debug_services.ts";
 import { deviceRecords, watchDevices } from "./devices.ts";
 import { FileSource } from "./domain_source.ts";
 import { LockHeld, XendLock } from "./lock.ts";
@@ -101,7 +102,13 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     ...(tcp === undefined ? {} : { tcp, token_file: tokenFile(paths) }),
   });
   let tcp: string | undefined;
-  const api = { xend: running, xenstore: host.xenstore, status, stop };
+  const api = {
+    xend: running,
+    xenstore: host.xenstore,
+    debug: debugServices(host, running),
+    status,
+    stop,
+  };
   const forget = onTrouble(log);
   const ignoreSignals = onSignals(() => {
     log.info("told to stop by a signal");
