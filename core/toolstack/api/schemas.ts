@@ -220,4 +220,6 @@ export const xenstoreBodies = {
   }),
 } as const;
 
+export const debugKeysBody = z.strictObject({ keys: z.string().min(1).max(100) });
+
 export const stopBody = z.strictObject({ graceMs: z.int().min(0).max(3600_000).optional() });

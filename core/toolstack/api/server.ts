@@ -20,6 +20,7 @@ import {
   apiErrorSchema,
   createReplySchema,
   createRequestSchema,
+  debugKeysBody,
   domainDetailSchema,
   domainSummarySchema,
   nodeInfoSchema,
@@ -145,6 +146,10 @@ export function apiApp({ xend, xenstore, debug = {}, status, stop }: ApiHost): O
   app.get(`${base}/node`, (c) => c.json(xend.node()));
   app.get(`${base}/node/log`, (c) => c.text(xend.log.lines().map((line) => `${line}\n`).join("")));
   app.get(`${base}/node/dmesg`, (c) => c.text(xend.dmesg()));
+  app.post(`${base}/node/debug-keys`, async (c) => {
+    xend.debugKeys((await readJson(c.req.raw, debugKeysBody)).keys);
+    return empty();
+  });
   app.get(`${base}/status`, (c) => c.json(status()));
   app.post(`${base}/stop`, async (c) => {
     const { graceMs } = await readJson(c.req.raw, stopBody);

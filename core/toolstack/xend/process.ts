@@ -10,6 +10,7 @@ import { builtinGuest } from "../guests/builtin.ts";
 import { cacheDirectory } from "../guests/cache.ts";
 import { VERSION } from "../version.ts";
 import { startXenHost } from "../xen_host.ts";
+import { debugKey } from "./debug_keys.ts";
 import { debugServices } from "./debug_services.ts";
 import { deviceRecords, watchDevices } from "./devices.ts";
 import { FileSource } from "./domain_source.ts";
@@ -67,10 +68,14 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     xenConsole: (domid, line) => keepLine(dmesg, `(d${domid}) ${line}`),
     log: (line) => keepLine(dmesg, `(XEN) ${line}`),
   });
-  const running = xend = new Xend({
+  const running: Xend = xend = new Xend({
     host,
     log,
     devices: (domid) => deviceRecords(host.xenstore, domid),
+    debugKey: (key) => {
+      const lines = debugKey(key, { domains: running.list(), pcpus: host.host.pcpuTimes() });
+      for (const line of lines) keepLine(dmesg, `(XEN) ${line}`);
+    },
     dmesg: () => dmesg.map((line) => `${line}\n`).join(""),
     state: new StateStore(paths.state),
     source: new FileSource({

@@ -35,6 +35,8 @@ export interface XendOptions {
   readonly devices?: (domid: number) => DeviceRecord[];
   /** Xen's log so far. */
   readonly dmesg?: () => string;
+  /** Presses one of Xen's debug keys, whose words come in `dmesg`. */
+  readonly debugKey?: (key: string) => void;
   /** A domain that ends sooner than this after its start is not started again. */
   readonly minimumLifeMs?: number;
 }
@@ -103,6 +105,13 @@ export class Xend {
 
   dmesg(): string {
     return this.options.dmesg?.() ?? "";
+  }
+
+  /** @throws XendError not-supported */
+  debugKeys(keys: string): void {
+    const { debugKey } = this.options;
+    if (debugKey === undefined) throw new XendError("not-supported", "this host has no debug keys");
+    for (const key of keys) debugKey(key);
   }
 
   get domainCount(): number {
