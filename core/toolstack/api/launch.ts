@@ -8,19 +8,23 @@ export const EXIT_LOCKED = 75;
 const POLL_MS = 10;
 const SHOWN_LINES = 15;
 
+/** Its place in the sources; a bundle has another name. */
+const THIS_FILE = "core/toolstack/api/launch.ts";
+
 /** The self-extracting executable sets it to its own absolute path. */
 export const SELF_VARIABLE = "XENOLITH_SELF";
 
 /** The command that runs xenolith with the arguments given: this very program, from its sources or as one executable. */
 export function selfCommand(args: readonly string[]): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), ...args];
-  const fromSources = import.meta.url.endsWith("/core/toolstack/api/launch.ts");
+  const fromSources = import.meta.url.endsWith(`/${THIS_FILE}`);
   const executable = fromSources ? undefined : Deno.env.get(SELF_VARIABLE);
   // By its own name: a link to it named xl would be xl.
   if (executable !== undefined) return [Deno.realPathSync(executable), ...args];
-  const main = fromSources ? new URL("../../../mod.ts", import.meta.url).href : Deno.mainModule;
+  const root = import.meta.url.slice(0, -THIS_FILE.length);
+  const main = fromSources ? `${root}mod.ts` : Deno.mainModule;
   const config = fromSources
-    ? ["--config", new URL("../../../deno.json", import.meta.url).pathname]
+    ? ["--config", decodeURIComponent(new URL(`${root}deno.json`).pathname)]
     : ["--no-config"];
   return [
     Deno.execPath(),
