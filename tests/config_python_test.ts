@@ -294,7 +294,7 @@ Deno.test({
   ignore: !havePython(),
   async fn() {
     const seed = Number(Deno.env.get("XENOLITH_SEED") ?? 20261121);
-    const count = Number(Deno.env.get("XENOLITH_PROGRAMS") ?? 1500);
+    const count = Number(Deno.env.get("XENOLITH_PROGRAMS") ?? 500);
     const random = generator(seed);
     const programs = Array.from({ length: count }, () => new Programs(random).program());
     const theirs = await runPython(programs);

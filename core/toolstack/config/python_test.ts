@@ -99,6 +99,19 @@ del a
   );
 });
 
+Deno.test("the variables can be formatted by name", () => {
+  assert.deepEqual(
+    keys(`
+def path(vg):
+    size = 4
+    return '%(vg)s-%(size)d' % locals()
+name = 'g'
+root = path("a") + '/%(name)s' % globals() + '%(name)s' % vars()
+`),
+    { name: "g", root: "a-4/gg" },
+  );
+});
+
 Deno.test("modules tell what the environment that was given says", () => {
   assert.deepEqual(
     keys(`import os, re, string, time

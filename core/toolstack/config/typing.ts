@@ -42,7 +42,9 @@ function unknownKey(setting: Setting, { dialect, own }: Reading, strict: boolean
   if (dialect === "xm" && (own.has(key) || /^[A-Z_]/.test(key))) return undefined;
   const meant = nearest(key, KEYS.keys());
   const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
-  return { span: keySpan, message: `unknown key ${key}${hint}`, severity: strict ? "error" : "warning" };
+  // A program has variables that nobody reads; a misspelt key is like a key.
+  const plain = dialect === "xm" && meant === undefined ? "note" : "warning";
+  return { span: keySpan, message: `unknown key ${key}${hint}`, severity: strict ? "error" : plain };
 }
 
 /**

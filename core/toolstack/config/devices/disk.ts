@@ -221,7 +221,7 @@ const RULES: readonly Rule[] = [
   { pattern: /target=([^\n]*)/y, act: (disk, value) => disk.text("target", value.replace(/,$/, "")) },
   {
     pattern: /[a-z][-a-z0-9]*=[^,],?()/y,
-    act: fail((whole) => `unknown parameter ${JSON.stringify(whole)}`),
+    act: fail((whole) => `unknown parameter ${JSON.stringify(whole.split("=")[0])}`),
   },
   {
     pattern: /(raw|qcow2?|vhd):/y,

@@ -24,6 +24,9 @@ import {
   typeName,
 } from "./values.ts";
 
+/** They see the scope that they are called in. */
+const NAMESPACES = ["globals", "locals", "vars"];
+
 export class Evaluator {
   /** Names that the program asked for: what is assigned and never read may be a misspelt key. */
   readonly read = new Set<string>();
@@ -159,6 +162,10 @@ export class Evaluator {
 
   #callExpression(callee: Expression, args: readonly Argument[], scope: Scope, span: Span): PyValue {
     const called = this.evaluate(callee, scope);
+    const variables = args.length === 0
+      ? NAMESPACES.find((name) => called === BUILTINS.get(name))
+      : undefined;
+    if (variables !== undefined) return this.#namespace(variables === "globals" ? this.globals : scope, span);
     const positional: PyValue[] = [];
     const named = new Map<string, PyValue>();
     const name = (key: PyValue, value: PyValue) => {
@@ -181,6 +188,16 @@ export class Evaluator {
       else positional.push(value);
     }
     return this.#call(called, positional, named, span);
+  }
+
+  /** A copy of the variables, for `"%(name)s" % locals()`. */
+  #namespace(scope: Scope, span: Span): PyDict {
+    const dict = new PyDict();
+    for (const [name, value] of scope.values) {
+      if (scope === this.globals) this.read.add(name);
+      store({ runtime: this.runtime, span }, dict, name, value);
+    }
+    return dict;
   }
 
   #call(

@@ -58,7 +58,7 @@ export class Interpreter {
       this.#block(program, this.globals, false);
     } catch (error) {
       if (error instanceof Raised) throw this.#uncaught(error);
-      if (error instanceof RangeError) {
+      if (error instanceof RangeError && error.message.includes("call stack")) {
         const start = { offset: 0, line: 1, column: 1 };
         throw this.runtime.limit({ source, start, end: start }, "nests calls or values too deeply");
       }

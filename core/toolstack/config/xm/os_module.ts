@@ -4,7 +4,7 @@ import { exit } from "./builtins.ts";
 import { unsupported } from "./fault.ts";
 import { hashKey } from "./operators.ts";
 import type { Runtime } from "./runtime.ts";
-import { PyBuiltin, PyDict, PyInstance, PyModule, PyTuple, type PyValue } from "./values.ts";
+import { PyBuiltin, PyDict, PyInstance, PyList, PyModule, PyTuple, type PyValue } from "./values.ts";
 import type { Span } from "../source.ts";
 
 function normalize(path: string): string {
@@ -190,6 +190,7 @@ export function sysModule(runtime: Runtime): PyModule {
   return new PyModule(
     "sys",
     new Map<string, PyValue>([
+      ["argv", new PyList(["xm", "create"])],
       ["platform", `${system.toLowerCase()}2`],
       ["maxint", 2n ** 63n - 1n],
       ["maxsize", 2n ** 63n - 1n],
