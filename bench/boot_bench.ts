@@ -75,7 +75,7 @@ function ourCommand({ kernel, ramdisk }: Files, config: string): [string, string
     ].join("\n"),
   );
   const flags = ["run", "-A", "--unstable-worker-options", "--v8-flags=--max-old-space-size=200000"];
-  return [Deno.execPath(), [...flags, `${ROOT}mod.ts`, "create", "-c", "-q", config]];
+  return [Deno.execPath(), [...flags, `${ROOT}mod.ts`, "create", "--in-process", "-c", "-q", config]];
 }
 
 function qemuCommand({ kernel, ramdisk }: Files): [string, string[]] {

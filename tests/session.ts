@@ -38,7 +38,8 @@ export class Session implements AsyncDisposable {
     this.#child = new Deno.Command(terminal !== false ? "script" : Deno.execPath(), {
       args: terminal !== false ? ["-qec", size + quoted, "/dev/null"] : command,
       cwd: ROOT,
-      env: { NO_COLOR: "1", ...environment },
+      // Domains in the command's own process: tests of guests at the same time share no xend.
+      env: { NO_COLOR: "1", XENOLITH_IN_PROCESS: "1", ...environment },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

@@ -11,6 +11,8 @@ import { readCommandLine } from "./reader.ts";
 /** What a program ends with that SIGPIPE kills: whoever read its output has left. */
 const EXIT_PIPE = 141;
 
+const PREFIXES: Readonly<Record<Dialect, string>> = { xenolith: "xenolith: ", xm: "Error: ", xl: "" };
+
 const DIALECTS: readonly Dialect[] = ["xenolith", "xm", "xl"];
 
 function wordsFor(error: unknown, { dialect }: Context, words: readonly string[]): string {
@@ -29,7 +31,9 @@ function wordsFor(error: unknown, { dialect }: Context, words: readonly string[]
   }
   const message = error instanceof Error ? error.message : String(error);
   const text = isUserError(error) ? message : `internal error: ${message} (XENOLITH_DEBUG=1 shows where)`;
-  return `${dialect === "xenolith" ? "xenolith: " : dialect === "xm" ? "Error: " : ""}${text}\n`;
+  // The xenstore tools begin with their own names.
+  const prefix = /^xenstore-\w+: /.test(text) ? "" : PREFIXES[dialect];
+  return `${prefix}${text}\n`;
 }
 
 function errorCode(error: unknown): string {

@@ -1,0 +1,245 @@
+/** The commands against a real xend with built-in guests, as a user, a script, Ganeti and bash use them. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { run, Session } from "./session.ts";
+
+const BUILTIN = "configs/builtin.cfg";
+
+class Place implements AsyncDisposable {
+  readonly environment: Readonly<Record<string, string>>;
+
+  constructor(readonly folder: string) {
+    this.environment = {
+      XENOLITH_STATE_DIR: join(folder, "state"),
+      XENOLITH_LOG_DIR: join(folder, "log"),
+      XENOLITH_RUN_DIR: join(folder, "run"),
+      XENOLITH_IN_PROCESS: "0",
+    };
+  }
+
+  static async make(): Promise<Place> {
+    return new Place(await Deno.makeTempDir({ prefix: "commands-" }));
+  }
+
+  as(name: string) {
+    return async (line: string, code = 0, input = "") => {
+      const words = line.split(" ");
+      const result = await run(words, input, { ...this.environment, XENOLITH_AS: name }, 90);
+      assert.equal(result.code, code, `${name} ${line}: ${result.stdout}${result.stderr}`);
+      return result;
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await run(["xend", "stop"], "", this.environment);
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+Deno.test("a domain's life in xm's, xl's and one's own words", async () => {
+  await using place = await Place.make();
+  const [xenolith, xm, xl] = ["xenolith", "xm", "xl"].map((name) => place.as(name));
+  // xend starts by itself.
+  assert.match(
+    (await xm(`create ${BUILTIN}`)).stdout,
+    /^Using config file ".*builtin.cfg".\nStarted domain builtin \(id=1\)\n$/,
+  );
+  assert.match((await xm(`create ${BUILTIN}`, 1)).stderr, /^Error: there is a domain builtin/);
+
+  // As Ganeti reads it: lines but the first split into exactly six fields.
+  for (const list of [xm, xenolith, xl]) {
+    const rows = (await list("list")).stdout.trimEnd().split("\n").slice(1).map((row) => row.split(/\s+/));
+    assert.deepEqual(rows.map(([name, id]) => [name, id]), [["Domain-0", "0"], ["builtin", "1"]]);
+    for (const row of rows) {
+      assert.equal(row.length, 6);
+      assert.match(row[4], /^[r-][b-][p-][s-][c-][d-]$/);
+      assert.ok(Number(row[5]) >= 0 && Number(row[2]) > 0);
+    }
+  }
+  // As xendomains reads it: line by line, by these beginnings.
+  const long = (await xl("list -l")).stdout.split("\n").filter((line) =>
+    /^(?: {4}\{| {8}"domid":|.*"name":)/.test(line)
+  );
+  assert.deepEqual(long.slice(3), ["    {", '        "domid": 1,', '                "name": "builtin",']);
+  const [, record] = JSON.parse((await xenolith("list --json")).stdout);
+  assert.equal(record.name, "builtin");
+  assert.equal(record.domid, 1);
+
+  assert.equal((await xl("domid builtin")).stdout, "1\n");
+  assert.equal((await xl("domname 1")).stdout, "builtin\n");
+  await xm("pause builtin");
+  assert.equal((await xm("domstate builtin")).stdout, "paused\n");
+  assert.match((await xl("list builtin")).stdout, /\nbuiltin .* --p---  /);
+  assert.match((await xm("li --state=paused")).stdout, /^Name.*\nbuiltin .*\n$/);
+  await xm("unpause builtin");
+  await xenolith("rename builtin other");
+  assert.equal((await xl("domname 1")).stdout, "other\n");
+  assert.equal((await xenolith("xenstore-read /local/domain/1/name")).stdout, "other\n");
+  await xenolith("sched-credit -d other -w 512 -c 50");
+  assert.match((await xl("sched-credit -d other")).stdout, /^Name +ID Weight +Cap\nother +1 +512 +50\n$/);
+  await xenolith("vcpu-pin other all 0");
+  assert.match(
+    (await xl("vcpu-list other")).stdout,
+    /\nother +1 +0 +\d .* 0 \/ (?:0|all)\n$|\nother .* all \/ all\n$/,
+  );
+  assert.match((await xl("top -b -i 1")).stdout, /\n +other [-dsbcpr]{6} /);
+  await xl("destroy other");
+  assert.equal((await xl("list other", 1)).stderr, "other is an invalid domain identifier (rc=-6)\n");
+  assert.equal((await xm("list other", 1)).stderr, "Error: Domain 'other' does not exist.\n");
+  assert.equal((await xl("list 7", 1)).stderr, "Error: Domain '7' does not exist.\n");
+  assert.equal(
+    (await xl("domid other", 1)).stderr,
+    "Can't get domid of domain name 'other', maybe this domain does not exist.\n",
+  );
+  assert.match((await xl("block-list other")).stderr, /^other is an invalid domain identifier\n$/);
+  assert.equal((await xl("frobnicate", 1)).stderr, "command not implemented\n");
+  assert.deepEqual(JSON.parse((await xenolith("pause --json other", 1)).stderr).error.code, "no-such-domain");
+});
+
+Deno.test("managed domains: new, list, start, shutdown, delete", async () => {
+  await using place = await Place.make();
+  const [xenolith, xl] = ["xenolith", "xl"].map((name) => place.as(name));
+  await xenolith(`new -q ${BUILTIN} name=kept`);
+  assert.match((await xenolith("list")).stdout, /\nkept {46}16     1 {17}0\.0\n$/);
+  assert.ok(!(await xl("list")).stdout.includes("kept"));
+  assert.match((await xenolith("domstate kept")).stdout, /^halted\n$/);
+  await xenolith("start kept");
+  assert.match((await xenolith("start kept", 1)).stderr, /kept is running already/);
+  assert.match((await xenolith("delete kept", 1)).stderr, /shut it down or destroy it/);
+  await xenolith("destroy kept");
+  assert.match(
+    (await xenolith("pause ketp", 1)).stderr,
+    /Domain 'ketp' does not exist.\nDid you mean kept\?/,
+  );
+  await xenolith("delete kept");
+  assert.ok(!(await xenolith("list")).stdout.includes("kept"));
+});
+
+Deno.test("create -c through xend: a pipeline's input and output, and an exit code for each end", async () => {
+  await using place = await Place.make();
+  const xenolith = place.as("xenolith");
+  const { stdout } = await xenolith(`create -cq ${BUILTIN}`, 0, "help\nhalt\n");
+  assert.match(stdout, /^Xenolith's built-in guest[\s\S]*> halt\r?\nGoodbye/);
+  assert.match((await xenolith(`create -cq ${BUILTIN}`, 3, "fault\n")).stderr, /RIP: {4}/);
+  await xenolith(`create -cq ${BUILTIN} on_reboot=destroy`, 4, "reboot\n");
+  assert.match((await xenolith("list")).stdout, /^.*\nDomain-0 .*\n$/);
+});
+
+Deno.test("console on a terminal: keys reach the guest, ^] detaches, it goes on, the terminal comes back", async () => {
+  await using place = await Place.make();
+  const xenolith = place.as("xenolith");
+  await xenolith(`create -q ${BUILTIN}`);
+  {
+    await using session = new Session(["console", "builtin"], place.environment, true);
+    await session.expect("Type help for the commands");
+    await session.send("help\r");
+    await session.expect("power off");
+    await session.send("\x1d");
+    const { code, stdout } = await session.finish();
+    assert.equal(code, 0);
+    assert.match(stdout, /left the console of builtin; it goes on/);
+  }
+  assert.match((await xenolith("list")).stdout, /\nbuiltin /);
+  // What it wrote before is shown to the next one as well; without a terminal ^] is a byte like others.
+  const { stdout } = await xenolith("console -q builtin", 0, "halt\n");
+  assert.match(stdout, /power off[\s\S]*Goodbye/);
+});
+
+Deno.test("a closed pipe ends a command quietly; a full disk is told of", async () => {
+  await using place = await Place.make();
+  const shell = async (script: string) => {
+    const { code, stdout, stderr } = await new Deno.Command("bash", {
+      args: ["-c", script],
+      env: {
+        ...place.environment,
+        NO_COLOR: "1",
+        X: `${Deno.execPath()} run -A --unstable-worker-options mod.ts`,
+      },
+      cwd: new URL("..", import.meta.url).pathname,
+    }).output();
+    return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  };
+  const piped = await shell("$X top -b -d 0.1 | head -n 2; echo ${PIPESTATUS[0]}");
+  assert.match(piped.stdout, /^ +NAME .*\n +Domain-0 .*\n141\n$/);
+  assert.equal(piped.stderr, "");
+  const full = await shell("$X list > /dev/full");
+  assert.equal(full.code, 1);
+  assert.match(full.stderr, /standard output cannot be written: No space left on device/);
+});
+
+Deno.test("xenstore-*: Debian's tools' output and exit codes", async () => {
+  await using place = await Place.make();
+  const xenolith = place.as("xenolith");
+  await xenolith("xenstore-write /tool/a one /tool/b tw\\to");
+  assert.equal(
+    (await xenolith("xenstore-read -p /tool/a /tool/b")).stdout,
+    "/tool/a: one\n/tool/b: tw\\to\n",
+  );
+  assert.equal((await xenolith("xenstore-read -R /tool/b")).stdout, "tw\to");
+  assert.equal(
+    (await xenolith("xenstore-read /tool/c", 1)).stderr,
+    "xenstore-read: couldn't read path /tool/c\n",
+  );
+  const list = (await xenolith("xenstore-list -p /tool")).stdout.split("\n");
+  assert.ok(list.includes("/tool/a") && list.includes("/tool/b"));
+  await xenolith("xenstore-exists /tool/a");
+  await xenolith("xenstore-exists /tool/a /tool/c", 1);
+  await xenolith("xenstore-chmod /tool/a n0 r7");
+  assert.match((await xenolith("xenstore-ls -fp /tool")).stdout, /^\/tool\/a = "one" {3}\(n0,r7\)$/m);
+  assert.match((await xenolith("xenstore-watch -n 1 /tool")).stdout, /^\/tool\n$/);
+  await xenolith("xenstore-rm /tool/a");
+  await xenolith("xenstore-exists /tool/a", 1);
+  assert.match(
+    (await xenolith("xenstore-ls /nowhere", 1)).stderr,
+    /xs_directory \(\/nowhere\): No such file or directory/,
+  );
+});
+
+Deno.test("bash's own completion: commands, options, domains, XenStore's paths, files", async () => {
+  await using place = await Place.make();
+  const xenolith = place.as("xenolith");
+  await xenolith(`create -q ${BUILTIN}`);
+  await xenolith(`new -q ${BUILTIN} name=later`);
+  const script = join(place.folder, "completion.bash");
+  await Deno.writeTextFile(script, (await xenolith("completion bash")).stdout);
+  const program = join(place.folder, "xenolith");
+  await Deno.writeTextFile(
+    program,
+    `#!/bin/sh\nexec ${Deno.execPath()} run -A --unstable-worker-options ${
+      new URL("../mod.ts", import.meta.url).pathname
+    } "$@"\n`,
+  );
+  await Deno.chmod(program, 0o755);
+  await Deno.symlink(program, join(place.folder, "xentop"));
+  /** What bash offers for a line; the words are those that bash itself makes of it. */
+  const complete = async (words: readonly string[], name = "xenolith") => {
+    const line = [name, ...words];
+    const { code, stdout, stderr } = await new Deno.Command("bash", {
+      args: [
+        "--norc",
+        "-c",
+        `source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _xenolith 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`,
+        script,
+        join(place.folder, line[0]),
+        ...line.slice(1),
+      ],
+      cwd: new URL("../configs", import.meta.url).pathname,
+      env: { ...place.environment, NO_COLOR: "1" },
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    return new TextDecoder().decode(stdout).split("\n").filter((each) => each !== "");
+  };
+  assert.deepEqual(await complete(["vcp"]), ["vcpu-list", "vcpu-set", "vcpu-pin"]);
+  assert.deepEqual(await complete(["pause", ""]), ["Domain-0", "builtin", "later"]);
+  assert.deepEqual(await complete(["start", ""]), ["later"]);
+  assert.deepEqual(await complete(["sched-credit", "-w", "5", "-d", "b"]), ["builtin"]);
+  assert.deepEqual(await complete(["list", "--lo"]), ["--long"]);
+  assert.deepEqual(await complete(["list", "--state", "=", "pa"]), ["paused"]);
+  assert.deepEqual(await complete(["trigger", "builtin", "n"]), ["nmi"]);
+  assert.deepEqual(await complete(["xend", "st"]), ["start", "stop", "status"]);
+  assert.deepEqual(await complete(["create", "built"]), ["builtin.cfg"]);
+  assert.deepEqual(await complete(["config", "ch"]), ["check"]);
+  assert.deepEqual(await complete(["xenstore-read", "/local/domain/1/na"]), ["/local/domain/1/name"]);
+  assert.deepEqual(await complete(["--full"], "xentop"), ["--full-name"]);
+  assert.deepEqual(await complete(["frobnicate", ""]), []);
+});
