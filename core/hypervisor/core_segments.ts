@@ -22,6 +22,8 @@ export interface Segment {
   readonly flags: number;
 }
 
+/** How often one frame or table may show up: Linux fills the gaps of its p2m list with one page, 65,000 times. */
+const MOST_MAPPINGS = 8;
 /** PN_XNUM ends the numbers that e_phnum can hold. */
 const MOST_SEGMENTS = 0xfff0;
 const PF = { X: 1, W: 2, R: 4 } as const;
@@ -33,9 +35,11 @@ export function segments(domain: Domain, fileOffset: (frame: number) => number |
   const { views } = domain;
   const words = views.u32;
   const found: Segment[] = [];
+  const mappings = new Uint8Array(domain.layout.totalFrames);
+  const isNew = (frame: number) => frame >= 0 && mappings[frame] < MOST_MAPPINGS && ++mappings[frame] > 0;
   const add = (slot: number[], mfn: number, flags: number) => {
     const frame = domain.frameOf(mfn);
-    const offset = frame < 0 ? undefined : fileOffset(frame);
+    const offset = isNew(frame) ? fileOffset(frame) : undefined;
     if (offset === undefined) return;
     const last = found.at(-1);
     const address = linear(slot);
@@ -47,7 +51,7 @@ export function segments(domain: Domain, fileOffset: (frame: number) => number |
   };
   const walk = (mfn: number, path: number[], writable: boolean, executable: boolean) => {
     const frame = domain.frameOf(mfn);
-    if (!domain.isGuestFrame(frame)) return;
+    if (!domain.isGuestFrame(frame) || !isNew(frame)) return;
     for (let slot = 0; slot < 512; slot++) {
       if (
         path.length === 0 && slot >= ROOT_PAGETABLE_FIRST_XEN_SLOT && slot <= ROOT_PAGETABLE_LAST_XEN_SLOT
