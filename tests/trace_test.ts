@@ -16,9 +16,9 @@ import { OFFLINE } from "./guests.ts";
 
 const NUMBERS = new Map<number, string>(Object.entries(HYPERVISOR).map(([name, number]) => [number, name]));
 
-async function collect(feed: AsyncIterable<TraceLine>): Promise<TraceLine[]> {
+async function collect(feed: AsyncIterable<readonly TraceLine[]>): Promise<TraceLine[]> {
   const lines: TraceLine[] = [];
-  for await (const line of feed) lines.push(line);
+  for await (const batch of feed) lines.push(...batch);
   return lines;
 }
 
@@ -157,9 +157,10 @@ Deno.test("a built-in guest's trace agrees with its counters, and filters and a 
     const all = await full;
     const few = await collect(feed);
     assert.equal(few[0].type, "lost");
-    assert.equal(few.length, 11);
-    assert.equal((few[0].type === "lost" ? few[0].count : 0) + 10, all.length);
-    assert.deepEqual(few.slice(1), all.slice(-10));
+    const kept = few.slice(1);
+    assert.equal((few[0].type === "lost" ? few[0].count : 0) + kept.length, all.length);
+    assert.deepEqual(kept, all.slice(all.length - kept.length));
+    assert.ok(kept.length < all.length / 2, `${kept.length} of ${all.length}`);
   });
 
   await t.step("without a reader nothing is written", async () => {

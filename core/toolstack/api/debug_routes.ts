@@ -1,6 +1,7 @@
 /** A domain under a debugger, and its trace as a stream of lines of JSON. */
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { XendError } from "../xend/errors.ts";
+import type { TraceLine } from "../trace/line.ts";
 import type { Feed } from "../xend/feed.ts";
 import type { Xend } from "../xend/xend.ts";
 import { readJson, streamOf } from "./http.ts";
@@ -10,7 +11,10 @@ export interface DebugServices {
   /** Listens for gdb on a port of 127.0.0.1. @returns host:port */
   gdb?(domid: number, options: { port?: number; pause?: boolean }): Promise<string>;
   /** Lines until the domain's end or the reader leaves. */
-  trace?(domid: number, request: { expressions?: readonly string[]; seconds?: number }): Feed<unknown>;
+  trace?(
+    domid: number,
+    request: { expressions?: readonly string[]; seconds?: number },
+  ): Feed<readonly TraceLine[]>;
 }
 
 const gdbBody = z.strictObject({
@@ -40,7 +44,7 @@ export function debugRoutes(app: OpenAPIHono, base: string, xend: Xend, services
     if (services.trace === undefined) throw new XendError("not-supported", "this xend has no trace");
     const lines = streamOf(
       services.trace(domain.domid, request),
-      (line) => new TextEncoder().encode(JSON.stringify(line) + "\n"),
+      (batch) => new TextEncoder().encode(batch.map((line) => `${JSON.stringify(line)}\n`).join("")),
     );
     return new Response(lines, { headers: { "content-type": "application/x-ndjson" } });
   });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fakeRequest, type FakeXend, fakeXend, settle } from "../xend/testing.ts";
 import { XenStoreService } from "../../dom0/mod.ts";
+import type { TraceLine } from "../trace/line.ts";
 import { Feed } from "../xend/feed.ts";
 import { apiSocket, type XendPaths } from "../xend/paths.ts";
 import { XendClient, XendFailure } from "./client.ts";
@@ -246,7 +247,8 @@ Deno.test("gdb and trace: what this host cannot do is not supported, the others 
   await fails(client.operate("a", "trace"), "not-supported");
   await fails(client.gdb("b"), "no-such-domain");
   const asked: unknown[] = [];
-  const feed = new Feed<unknown>({ limit: 10, sizeOf: () => 1, lost: (count) => ({ count }) });
+  const feed = new Feed<readonly TraceLine[]>({ limit: 10, sizeOf: ({ length }) => length, lost: () => [] });
+  const line: TraceLine = { type: "event", at: 1, domid: 1, vcpu: 0, name: "upcall", args: {} };
   const app = apiApp({
     ...api,
     debug: {
@@ -264,9 +266,12 @@ Deno.test("gdb and trace: what this host cannot do is not supported, the others 
     app.request(`http://xend/api/v1/domains/${path}`, { method: "POST", body: JSON.stringify(body) });
   assert.deepEqual(await (await post("a/gdb", { port: 5 })).json(), { address: "127.0.0.1:1" });
   assert.equal((await post("a/gdb", { port: 70000 })).status, 400);
-  feed.push({ name: "sched_op" });
+  feed.push([line, line]);
   feed.end();
-  assert.equal(await (await post("a/trace", { expressions: ["kind=trap"] })).text(), '{"name":"sched_op"}\n');
+  assert.equal(
+    await (await post("a/trace", { expressions: ["kind=trap"] })).text(),
+    `${JSON.stringify(line)}\n`.repeat(2),
+  );
   assert.deepEqual(asked, [[1, { port: 5 }], [1, { expressions: ["kind=trap"] }]]);
   await xend.destroy("a");
 });

@@ -9,6 +9,7 @@ import type { TraceKindName, TraceLine, TraceRequest } from "./line.ts";
 
 /** Lines that may wait for a reader, some 300 bytes each; more are dropped, oldest first, and counted. */
 const MOST_WAITING = 50_000;
+const MOST_IN_BATCH = 500;
 
 const KINDS: Record<TraceKindName, TraceKind> = {
   hypercall: TraceKind.HYPERCALL,
@@ -18,7 +19,7 @@ const KINDS: Record<TraceKindName, TraceKind> = {
 };
 
 /**
- * Starts now; ends with the domain, after `seconds`, or when the reader leaves.
+ * Lines in batches, as they come out of the rings. Starts now; ends with the domain, after `seconds`, or when the reader leaves.
  * @throws TraceExpressionError
  */
 export function traceDomain(
@@ -26,14 +27,14 @@ export function traceDomain(
   domain: HostDomain,
   { expressions = [], seconds }: TraceRequest = {},
   limit = MOST_WAITING,
-): Feed<TraceLine> {
+): Feed<readonly TraceLine[]> {
   const filter = traceFilter(expressions);
   const epochMs = host.machine.clock.wallClockEpoch / 1e6;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const feed = new Feed<TraceLine>({
+  const feed = new Feed<readonly TraceLine[]>({
     limit,
-    sizeOf: () => 1,
-    lost: (count): TraceLine => ({ type: "lost", at: Date.now(), count }),
+    sizeOf: ({ length }) => length,
+    lost: (count): TraceLine[] => [{ type: "lost", at: Date.now(), count }],
     onClose: () => {
       clearTimeout(timer);
       stop();
@@ -44,12 +45,13 @@ export function traceDomain(
   const stop = host.tracer.start(domain.domain, {
     kinds,
     take: (records) => {
-      for (const record of records) {
-        const line = decode(record, epochMs);
-        if (filter.matches(line)) feed.push(line);
+      for (let from = 0; from < records.length; from += MOST_IN_BATCH) {
+        const lines = records.slice(from, from + MOST_IN_BATCH).map((record) => decode(record, epochMs));
+        const wanted = lines.filter((line) => filter.matches(line));
+        if (wanted.length > 0) feed.push(wanted);
       }
     },
-    lost: (count) => feed.push({ type: "lost", at: Date.now(), count }),
+    lost: (count) => feed.push([{ type: "lost", at: Date.now(), count }]),
   });
   const end = () => {
     stop();

@@ -1,5 +1,7 @@
-/** gdb's ports of the domains that are being debugged. */
+/** gdb's ports of the domains that are being debugged, and traces. */
 import { GdbServer } from "../gdb/server.ts";
+import { traceDomain } from "../trace/domain_trace.ts";
+import { TraceExpressionError } from "../trace/filter.ts";
 import type { RealXenHost } from "../xen_host.ts";
 import type { DebugServices } from "../api/debug_routes.ts";
 import { XendError } from "./errors.ts";
@@ -24,6 +26,16 @@ export function debugServices({ host }: RealXenHost, xend: Xend): DebugServices 
       servers.set(domid, server);
       domain.ended.then(() => servers.delete(domid));
       return server.address;
+    },
+    trace(domid, request) {
+      const domain = host.domain(domid);
+      if (domain === undefined) throw new XendError("no-such-domain", `there is no domain ${domid} any more`);
+      try {
+        return traceDomain(host, domain, request);
+      } catch (error) {
+        if (!(error instanceof TraceExpressionError)) throw error;
+        throw new XendError("bad-request", error.message, { cause: error });
+      }
     },
   };
 }

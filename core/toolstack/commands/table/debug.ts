@@ -7,7 +7,8 @@ export const DEBUG: readonly CommandSpec[] = [
     name: "trace",
     group: "information",
     summary: "show a domain's hypercalls, traps, event channels and grants as they happen",
-    description: "An expression is KEY=VALUE,VALUE... with the keys kind (hypercall, trap, event, grant), vcpu, name (of a " +
+    description:
+      "An expression is KEY=VALUE,VALUE... with the keys kind (hypercall, trap, event, grant), vcpu, name (of a " +
       "hypercall or trap, with .OPERATION, with * for anything) and errno (EINVAL..., any, none); a ! before the first " +
       "value turns it around. A value alone is a name. Several expressions, with blanks between them, must all hold. " +
       "The trace ends with the domain or by Ctrl-C.",
@@ -36,7 +37,8 @@ export const DEBUG: readonly CommandSpec[] = [
     name: "gdb",
     group: "information",
     summary: "let gdb attach to a domain, on a port of 127.0.0.1",
-    description: "The port stays open until the domain's end. The domain stops when gdb connects, and goes on when it " +
+    description:
+      "The port stays open until the domain's end. The domain stops when gdb connects, and goes on when it " +
       "leaves; vCPUs are threads. Breakpoints are not in the guest's memory. Boot Linux with nokaslr for the addresses " +
       "of its vmlinux.",
     arguments: [DOMAIN],

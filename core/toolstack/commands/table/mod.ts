@@ -1,5 +1,6 @@
 /** All commands. Only descriptions: what runs a command is imported when it runs. */
 import type { CommandSpec } from "../spec.ts";
+import { DEBUG } from "./debug.ts";
 import { HOST } from "./host.ts";
 import { INFORMATION } from "./information.ts";
 import { LIFE_CYCLE } from "./life_cycle.ts";
@@ -9,6 +10,7 @@ import { XENSTORE } from "./xenstore.ts";
 export const COMMANDS: readonly CommandSpec[] = [
   ...LIFE_CYCLE,
   ...INFORMATION,
+  ...DEBUG,
   ...RESOURCES,
   ...DEVICES,
   ...HOST,
