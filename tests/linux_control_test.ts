@@ -82,6 +82,16 @@ class Core {
   }
 }
 
+function hasGdb(): boolean {
+  try {
+    return new Deno.Command("gdb", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
+      .success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** Chunks in one piece. */
 async function dump(domain: HostDomain): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -178,6 +188,19 @@ async function run(): Promise<void> {
     assert.equal(core.section(".xen_prstatus").size, 2 * 5168);
     assert.match(core.text(core.find(address)), /^Linux version \d+\.\d+\S* .*Debian/);
     assert.ok(core.registers.rip > 0xffff800000000000n, "it waits in the kernel");
+    if (hasGdb()) {
+      const file = await Deno.makeTempFile();
+      try {
+        await Deno.writeFile(file, bytes);
+        const { stdout } = await new Deno.Command("gdb", {
+          args: ["-nx", "-batch", "-ex", `x/s 0x${address.toString(16)}`, "-ex", "info threads", "-c", file],
+          stdin: "null",
+        }).output();
+        assert.match(new TextDecoder().decode(stdout), /"Linux version \d[^]*\* 1 /);
+      } finally {
+        await Deno.remove(file);
+      }
+    }
     // It goes on after the dump.
     assert.match(await shell("uname -m"), /x86_64/);
   } finally {
