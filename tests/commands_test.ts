@@ -1,6 +1,7 @@
 /** The commands against a real xend with built-in guests, as a user, a script, Ganeti and bash use them. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { OFFLINE } from "./guests.ts";
 import { run, Session } from "./session.ts";
 
 const BUILTIN = "configs/builtin.cfg";
@@ -69,7 +70,7 @@ Deno.test("a domain's life in xm's, xl's and one's own words", async () => {
   assert.equal((await xl("domname 1")).stdout, "builtin\n");
   await xm("pause builtin");
   assert.equal((await xm("domstate builtin")).stdout, "paused\n");
-  assert.match((await xl("list builtin")).stdout, /\nbuiltin .* --p---  /);
+  assert.match((await xl("list builtin")).stdout, /\nbuiltin .* --p--- {2}/);
   assert.match((await xm("li --state=paused")).stdout, /^Name.*\nbuiltin .*\n$/);
   await xm("unpause builtin");
   await xenolith("rename builtin other");
@@ -100,7 +101,7 @@ Deno.test("managed domains: new, list, start, shutdown, delete", async () => {
   await using place = await Place.make();
   const [xenolith, xl] = ["xenolith", "xl"].map((name) => place.as(name));
   await xenolith(`new -q ${BUILTIN} name=kept`);
-  assert.match((await xenolith("list")).stdout, /\nkept {46}16     1 {17}0\.0\n$/);
+  assert.match((await xenolith("list")).stdout, /\nkept {46}16 {5}1 {17}0\.0\n$/);
   assert.ok(!(await xl("list")).stdout.includes("kept"));
   assert.match((await xenolith("domstate kept")).stdout, /^halted\n$/);
   await xenolith("start kept");
@@ -242,4 +243,31 @@ Deno.test("bash's own completion: commands, options, domains, XenStore's paths, 
   assert.deepEqual(await complete(["xenstore-read", "/local/domain/1/na"]), ["/local/domain/1/name"]);
   assert.deepEqual(await complete(["--full"], "xentop"), ["--full-name"]);
   assert.deepEqual(await complete(["frobnicate", ""]), []);
+});
+
+/** The machine may have much else to do. */
+const BOOT_SECONDS = 180;
+
+Deno.test({
+  name: "the README's commands on a stock Debian: create, list, console, sched-credit, shutdown -w",
+  ignore: OFFLINE,
+  async fn() {
+    await using place = await Place.make();
+    const xenolith = place.as("xenolith");
+    await xenolith("create configs/debian-shell.cfg");
+    assert.match((await xenolith("list")).stdout, /\ndebian-shell +1 +256 +1 /);
+    {
+      await using session = new Session(["console", "debian-shell"], place.environment, true);
+      await session.expect(/# /, BOOT_SECONDS);
+      await session.send("echo in-$((6 * 7))-here\r");
+      await session.expect("in-42-here", BOOT_SECONDS);
+      await session.send("\x1d");
+      assert.equal((await session.finish()).code, 0);
+    }
+    await xenolith("sched-credit -d debian-shell -w 512");
+    assert.match((await xenolith("sched-credit")).stdout, /\ndebian-shell +1 +512 +0\n/);
+    const { stdout } = await xenolith("shutdown -w debian-shell");
+    assert.equal(stdout, "Domain debian-shell terminated\nAll domains terminated\n");
+    assert.match((await xenolith("list")).stdout, /^.*\nDomain-0 .*\n$/);
+  },
 });

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { XendFailure } from "../api/client.ts";
+import { OutputClosed } from "../console/terminal.ts";
+import { completionsOf, type Source } from "./completion/complete.ts";
+import { manualPage } from "./manual.ts";
+import { parseEscape } from "./run/console.ts";
+import { parseCpus, parseMemory } from "./run/resources.ts";
+import { COMMANDS } from "./table/mod.ts";
+import { command } from "./testing.ts";
+
+Deno.test("what commands ask of xend", async () => {
+  const cases: Readonly<Record<string, string>> = {
+    "pause lin-cloud-pv": "pause lin-cloud-pv",
+    "unpause 1": "unpause 1",
+    "destroy -f 1": "destroy 1",
+    "reset lin-cloud-pv": "reset lin-cloud-pv",
+    "delete later": "delete later",
+    "rename 1 web": 'rename 1 "web"',
+    "sysrq 1 s": 'sysrq 1 "s"',
+    "trigger 1 nmi 1": 'trigger 1 "nmi" 1',
+    "mem-set 1 200": "setMemory 1 204800",
+    "mem-set 1 200m": "setMemory 1 204800",
+    "mem-set 1 1g": "setMemory 1 1048576",
+    "mem-max 1 65536k": "setMaxMemory 1 65536",
+    "vcpu-set 1 2": "setVcpus 1 2",
+    "vcpu-pin 1 all 0": 'pin 1 "all" {"hard":[0]}',
+    "vcpu-pin 1 1 - all": 'pin 1 1 {"soft":[0]}',
+    "sched-credit -d 1 -w 512": 'setScheduler 1 {"weight":512}',
+    "sched-credit -d 1 -c 50": 'setScheduler 1 {"cap":50}',
+    "shutdown lin-cloud-pv": 'shutdown 1 {"wait":false,"reason":"poweroff"}',
+    "shutdown -R -w 1 --timeout 5": 'shutdown 1 {"wait":true,"reason":"reboot","timeoutMs":5000}',
+    "shutdown -a": 'shutdown 1 {"wait":false,"reason":"poweroff"}',
+    "reboot -w 1": 'reboot 1 {"wait":true}',
+    "dump-core -L 1 x.core": 'dumpCore 1 {"file":"/here/x.core","live":true,"crash":false}',
+    "dump-core -C 1": 'dumpCore 1 {"live":false,"crash":true}',
+  };
+  for (const [line, wanted] of Object.entries(cases)) {
+    const { code, asked, err } = await command(line);
+    assert.deepEqual([code, asked, err], [0, [wanted], ""], line);
+    const unknown = await command(line.replace(/\b(?:1|lin-cloud-pv|later)\b/, "nobody"));
+    if (!line.includes("-a")) assert.match(unknown.err, /^Error: Domain 'nobody' does not exist\.\n/, line);
+    assert.equal(unknown.code, line.includes("-a") ? 0 : 1);
+  }
+  assert.deepEqual((await command("dump-core -R 1 /c")).asked.map((each) => each.split(" ")[0]), [
+    "dumpCore",
+    "reset",
+  ]);
+});
+
+Deno.test("wrong arguments end with 2 and say what was expected", async () => {
+  const cases: Readonly<Record<string, RegExp>> = {
+    "mem-set 1 lots": /invalid memory size: lots\nexpected MiB/,
+    "mem-set 1 0": /invalid memory size/,
+    "vcpu-set 1 0": /expected a whole number from 1 to 4096, found "0"/,
+    "vcpu-pin 1 x 0": /vcpu: expected a whole number/,
+    "vcpu-pin 1 0 9": /the host has the pCPUs 0 to 0/,
+    "vcpu-pin 1 0 a-b": /expected pCPUs such as 0-3,\^2/,
+    "sched-credit -w 5": /Must specify a domain/,
+    "sched-credit -s -d 1": /not allowed with domain options/,
+    "sched-credit -d 1 -w 0": /--weight: expected a whole number from 1 to 65535/,
+    "shutdown": /which domain\?/,
+    "shutdown -a 1": /do not go together/,
+    "sysrq 1 ab": /expected one letter/,
+    "top -d x -b": /--delay/,
+    "xenstore-write /a": /has no value/,
+    "xenstore-chmod /a x1": /expected n, r, w or b/,
+    "console 1 -e ab": /expected \^ and a letter/,
+    "pause": /missing required argument/,
+  };
+  for (const [line, message] of Object.entries(cases)) {
+    const { code, err, asked } = await command(line);
+    assert.equal(code, 2, `${line}: ${err}`);
+    assert.match(err, message);
+    assert.deepEqual(asked, []);
+  }
+});
+
+Deno.test("each dialect has its own words for a domain that there is not", async () => {
+  assert.equal((await command("pause nope", "xl")).err, "nope is an invalid domain identifier (rc=-6)\n");
+  assert.equal((await command("list nope", "xl")).err, "nope is an invalid domain identifier (rc=-6)\n");
+  assert.equal((await command("list 7", "xl")).err, "Error: Domain '7' does not exist.\n");
+  assert.equal((await command("pause nope", "xm")).err, "Error: Domain 'nope' does not exist.\n");
+  assert.match((await command("pause lin-cluod-pv")).err, /does not exist\.\nDid you mean lin-cloud-pv\?/);
+  const json = await command("pause nope --json");
+  assert.equal(json.code, 1);
+  assert.equal(JSON.parse(json.err).error.code, "no-such-domain");
+  assert.deepEqual(JSON.parse((await command("pause --json 1")).out), {
+    command: "pause",
+    arguments: ["1"],
+    done: true,
+  });
+});
+
+Deno.test("called as xl: commands and options that xl does not have", async () => {
+  assert.deepEqual(await command("dominfo", "xl"), {
+    code: 1,
+    out: "",
+    err: "command not implemented\n",
+    asked: [],
+  });
+  assert.equal((await command("-N list", "xl")).err, "command does not implement -N (dryrun) option\n");
+  assert.equal((await command("shutdown -w 1", "xl")).err, "Shutting down domain 1\n");
+  assert.equal(
+    (await command("shutdown -w 1", "xm")).out,
+    "Domain lin-cloud-pv terminated\nAll domains terminated\n",
+  );
+  assert.equal((await command("sched-credit", "xl")).out.split("\n")[0].slice(0, 15), "Cpupool Pool-0:");
+  assert.equal((await command("sched-credit", "xm")).out.split("\n")[0].slice(0, 4), "Name");
+});
+
+Deno.test("lists: states, JSON, uptime and names", async () => {
+  assert.match((await command("list --state halted")).out, /^Name.*\nlater [^\n]*\n$/);
+  assert.match((await command("list --state paused")).out, /^Name.*\nlin-cloud-pv [^\n]*\n$/);
+  assert.equal(JSON.parse((await command("list --json")).out).length, 3);
+  assert.equal((await command("domid lin-cloud-pv")).out, "1\n");
+  assert.equal((await command("domid Domain-0")).out, "0\n");
+  assert.match((await command("domid later")).err, /is not running/);
+  assert.equal((await command("domname 1")).out, "lin-cloud-pv\n");
+  assert.equal((await command("domstate later")).out, "halted\n");
+  assert.match((await command("uptime", "xl")).out, /\nlin-cloud-pv {25}1 {2}0:00:04\n$/);
+  assert.equal(JSON.parse((await command("info --json")).out).total_memory, 3071);
+  assert.deepEqual(JSON.parse((await command("dmesg --json")).out), ["(XEN) one", "(XEN) two"]);
+});
+
+Deno.test("what xend cannot do is said, and xendomains' failures are", async () => {
+  const refused = () => Promise.reject(new XendFailure("not-supported", "pinning of vCPUs is not supported"));
+  assert.deepEqual(await command("vcpu-pin 1 0 0", "xenolith", { pin: refused }), {
+    code: 1,
+    out: "",
+    err: "xenolith: pinning of vCPUs is not supported\n",
+    asked: [],
+  });
+  assert.match((await command("debug-keys q")).err, /this xend has no debug keys/);
+  const stopped = await command("xendomains stop");
+  assert.deepEqual([stopped.code, stopped.out, stopped.err], [1, "stopped a\n", "b: no kernel\n"]);
+});
+
+Deno.test("output that nobody reads ends a command quietly", async () => {
+  const closed = () => Promise.reject(new OutputClosed("closed"));
+  const { code, err } = await command("dmesg", "xenolith", { dmesg: closed });
+  assert.deepEqual([code, err], [141, ""]);
+});
+
+Deno.test("sizes, pCPUs and escape keys", () => {
+  assert.equal(parseMemory("64"), 65536);
+  assert.equal(parseMemory("2G"), 2 ** 21);
+  assert.equal(parseMemory("1048576b"), 1024);
+  assert.deepEqual(parseCpus("0-3,^2", 8), [0, 1, 3]);
+  assert.deepEqual(parseCpus("^0", 3), [1, 2]);
+  assert.deepEqual(parseCpus("all,^1", 3), [0, 2]);
+  assert.deepEqual(parseCpus("node:0", 2), [0, 1]);
+  assert.equal(parseCpus("-", 2), undefined);
+  assert.throws(() => parseCpus("0,^0", 2), /leaves no pCPU/);
+  assert.equal(parseEscape("^A"), 1);
+  assert.equal(parseEscape("^]"), 0x1d);
+  assert.equal(parseEscape("~"), 0x7e);
+});
+
+Deno.test("the manual has every command, option and exit code, in lines that roff takes", () => {
+  const page = manualPage();
+  assert.match(page, /^\.TH XENOLITH 1 /);
+  const plain = page.replaceAll("\\-", "-").replaceAll("\\fB", "").replaceAll("\\fR", "").replaceAll(
+    "\\fI",
+    "",
+  );
+  for (const { name, hidden, summary } of COMMANDS.flatMap((each) => each.subcommands ?? [each])) {
+    if (hidden === true) assert.ok(!plain.includes(name), name);
+    else assert.ok(plain.includes(summary.slice(1)), name);
+  }
+  // A line that begins with a dot is one of the requests that are used here.
+  for (const line of page.split("\n")) {
+    if (line.startsWith(".")) assert.match(line, /^\.(?:TH|SH|TP|RS|RE|PP)\b/);
+    assert.doesNotMatch(line, /^'/);
+  }
+});
+
+Deno.test("completions", async () => {
+  const source: Source = {
+    domains: () => Promise.resolve([{ word: "a", summary: "" }, { word: "b", summary: "" }]),
+    managed: () => Promise.resolve([{ word: "b", summary: "" }]),
+    nodes: (path) => Promise.resolve(path === "/local/" ? ["domain"] : []),
+  };
+  const words = async (...line: string[]) => {
+    const found = await completionsOf(line, source);
+    return found === "files" ? found : found.map(({ word }) => word);
+  };
+  assert.deepEqual(await words("xenstore-l"), ["xenstore-ls", "xenstore-list"]);
+  assert.deepEqual(await words("destroy", ""), ["a", "b"]);
+  assert.deepEqual(await words("destroy", "a", ""), ["a", "b"]);
+  assert.deepEqual(await words("rename", "a", ""), []);
+  assert.deepEqual(await words("start", ""), ["b"]);
+  assert.deepEqual(await words("list", "--state=sh"), ["--state=shutdown"]);
+  assert.deepEqual(await words("list", "--state", "sh"), ["shutdown"]);
+  assert.deepEqual(await words("sched-credit", "-d", ""), ["a", "b"]);
+  assert.deepEqual(await words("sched-credit", "-wd", ""), []);
+  assert.deepEqual(await words("create", ""), "files");
+  assert.deepEqual(await words("dump-core", "a", ""), "files");
+  assert.deepEqual(await words("xenstore-ls", "/local/"), ["/local/domain"]);
+  assert.deepEqual(await words("help", "unp"), ["unpause"]);
+  assert.deepEqual(await words("--json", "unp"), ["unpause"]);
+  assert.deepEqual(await words("config", "convert", "--to", "l"), ["libvirt"]);
+  assert.deepEqual(await words("nothing", ""), []);
+  assert.ok(!(await words("")).includes("__complete"));
+});
