@@ -35,6 +35,13 @@ export interface ConnectOptions {
 
 const START_TIMEOUT_MS = 60_000;
 
+/** Events of which none is missed. */
+export interface EventSubscription {
+  readonly events: AsyncGenerator<XendEvent>;
+  /** The events end, also for a reader that waits for the next one. */
+  close(): Promise<void>;
+}
+
 /** Both directions of a domain's console, raw. */
 export interface ConsoleConnection {
   /** What is kept of earlier output, then output as it comes; ends with the domain. */
@@ -260,20 +267,31 @@ export class XendClient implements Disposable {
     types: readonly XendEvent["type"][] = [],
     watches: readonly string[] = [],
   ): AsyncGenerator<XendEvent> {
-    yield* await this.followEvents(types, undefined, watches);
+    yield* lines(await this.#eventStream(types, watches));
   }
 
-  /** As `events`; when it resolves none is missed any more. @param signal ends them */
+  /** As `events`; when it resolves none is missed any more. */
   async followEvents(
     types: readonly XendEvent["type"][] = [],
-    signal?: AbortSignal,
     watches: readonly string[] = [],
-  ): Promise<AsyncGenerator<XendEvent>> {
+  ): Promise<EventSubscription> {
+    const reader = (await this.#eventStream(types, watches)).getReader();
+    return {
+      events: lines(chunks(reader)),
+      // Not by an AbortSignal: in Deno 2.9 a read of a body that is aborted while a chunk comes may never settle.
+      close: () => reader.cancel(),
+    };
+  }
+
+  #eventStream(
+    types: readonly XendEvent["type"][],
+    watches: readonly string[],
+  ): Promise<ReadableStream<Uint8Array>> {
     const query = "?" + [
       ...(types.length === 0 ? [] : [`types=${types.join(",")}`]),
       ...watches.map((path) => `watch=${encodeURIComponent(path)}`),
     ].join("&");
-    return lines(await this.stream("GET", `/events${query}`, undefined, signal));
+    return this.stream("GET", `/events${query}`);
   }
 
   /** xendomains: starts what is to run whenever the host does, or shuts all domains down and waits. */
@@ -345,9 +363,8 @@ export class XendClient implements Disposable {
     method: "GET" | "POST",
     path: string,
     body?: unknown,
-    signal?: AbortSignal,
   ): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#request(method, path, body, signal);
+    const response = await this.#request(method, path, body);
     return response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
   }
 
@@ -359,9 +376,8 @@ export class XendClient implements Disposable {
     method: "GET" | "POST",
     path: string,
     body?: unknown,
-    signal?: AbortSignal,
   ): Promise<Response> {
-    const init: RequestInit & { client: Deno.HttpClient } = { method, signal, client: this.#http };
+    const init: RequestInit & { client: Deno.HttpClient } = { method, client: this.#http };
     if (body instanceof Uint8Array) {
       init.body = body.slice();
       init.headers = { "content-type": "application/octet-stream" };
@@ -389,8 +405,16 @@ export class XendClient implements Disposable {
   }
 }
 
+async function* chunks(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}
+
 /** Newline-delimited JSON. */
-async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<XendEvent> {
+async function* lines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<XendEvent> {
   let rest = "";
   const decoder = new TextDecoder();
   for await (const bytes of stream) {

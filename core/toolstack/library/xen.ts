@@ -1,6 +1,6 @@
 /** The library's face: a Xen host for a program, of its own or the one that the command line uses. */
 import { join } from "node:path";
-import { type ConnectOptions, XendClient, XendFailure } from "../api/client.ts";
+import { type ConnectOptions, type EventSubscription, XendClient, XendFailure } from "../api/client.ts";
 import type { CreateRequest, DomainSummary, NodeInfo, XendEvent } from "../api/types.ts";
 import type { XendPaths } from "../xend/paths.ts";
 import { type ConfigKeys, configText } from "./config_text.ts";
@@ -32,18 +32,17 @@ class Ends {
 
   readonly #reading: Promise<void>;
 
-  private constructor(events: AsyncGenerator<XendEvent>, private readonly stop: AbortController) {
-    this.#reading = this.#read(events);
+  private constructor(private readonly subscription: EventSubscription) {
+    this.#reading = this.#read();
   }
 
   static async follow(client: XendClient): Promise<Ends> {
-    const stop = new AbortController();
-    return new Ends(await client.followEvents(["domain"], stop.signal), stop);
+    return new Ends(await client.followEvents(["domain"]));
   }
 
-  async #read(events: AsyncGenerator<XendEvent>): Promise<void> {
+  async #read(): Promise<void> {
     try {
-      for await (const event of events) {
+      for await (const event of this.subscription.events) {
         if (event.type === "domain" && event.domid !== undefined) this.#take(event, event.domid);
       }
       this.#fail("it ended");
@@ -72,7 +71,7 @@ class Ends {
   }
 
   async close(): Promise<void> {
-    this.stop.abort();
+    await this.subscription.close();
     await this.#reading;
   }
 
