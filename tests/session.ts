@@ -10,7 +10,11 @@ export interface Finished {
   readonly stderr: string;
 }
 
-const COMMAND = ["run", "-A", "--unstable-worker-options", "mod.ts"];
+/** With XENOLITH_EXECUTABLE set every session is one of that executable, else of the sources. */
+const EXECUTABLE = Deno.env.get("XENOLITH_EXECUTABLE");
+const COMMAND = EXECUTABLE === undefined
+  ? [Deno.execPath(), "run", "-A", "--unstable-worker-options", "mod.ts"]
+  : [EXECUTABLE];
 
 export class Session implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -33,10 +37,10 @@ export class Session implements AsyncDisposable {
     terminal: boolean | { readonly rows: number; readonly columns: number } = false,
   ) {
     const command = [...COMMAND, ...args];
-    const quoted = [Deno.execPath(), ...command].map((word) => `'${word}'`).join(" ");
+    const quoted = command.map((word) => `'${word}'`).join(" ");
     const size = typeof terminal === "object" ? `stty rows ${terminal.rows} cols ${terminal.columns}; ` : "";
-    this.#child = new Deno.Command(terminal !== false ? "script" : Deno.execPath(), {
-      args: terminal !== false ? ["-qec", size + quoted, "/dev/null"] : command,
+    this.#child = new Deno.Command(terminal !== false ? "script" : command[0], {
+      args: terminal !== false ? ["-qec", size + quoted, "/dev/null"] : command.slice(1),
       cwd: ROOT,
       // Domains in the command's own process: tests of guests at the same time share no xend.
       env: { NO_COLOR: "1", XENOLITH_IN_PROCESS: "1", ...environment },
