@@ -172,7 +172,7 @@ export function debugKeys(machine: Machine, keys: string, print: Print): void {
   for (const key of keys) {
     const known = KEYS.get(key);
     if (known === undefined) {
-      print(`'${key}' pressed -> no handler; 'h' lists them`);
+      print(`'${/^[ -~]$/.test(key) ? key : "?"}' pressed -> no handler; 'h' lists them`);
       continue;
     }
     if (key !== "h") print(`'${key}' pressed -> ${known.does}`);

@@ -55,13 +55,14 @@ Deno.test("a host tells its facts, its pool, what its domains did, and answers d
   assert.equal(vcpu.parks, 0);
   assert.match(host.xenLog.text, /^\(XEN\) Xen version 4\.17/);
   host.xenLog.clear();
-  host.debugKeys("rq!");
+  host.debugKeys("rq!\x1b");
   const { text } = host.xenLog;
   assert.match(text, /'r' pressed -> dump run queues/);
   assert.match(text, /CPU\[01\] BUSY/);
   assert.match(text, /run: \[\d+\.0\] pri=(UNDER|OVER|BOOST) flags=0 cpu=\d credit=-?\d+ \[w=256,cap=0\]/);
   assert.match(text, /General information for domain 3 \(spin2\)/);
   assert.match(text, /'!' pressed -> no handler/);
+  assert.match(text, /'\?' pressed -> no handler/);
   domains[0].control.setMaxPages(512);
   assert.equal(domains[0].info().maxPages, 512);
   assert.throws(() => domains[0].control.setMaxPages(1025), /room for 1024 pages/);

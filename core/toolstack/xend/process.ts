@@ -10,7 +10,6 @@ import { builtinGuest } from "../guests/builtin.ts";
 import { cacheDirectory } from "../guests/cache.ts";
 import { VERSION } from "../version.ts";
 import { startXenHost } from "../xen_host.ts";
-import { debugKey } from "./debug_keys.ts";
 import { debugServices } from "./debug_services.ts";
 import { deviceRecords, watchDevices } from "./devices.ts";
 import { FileSource } from "./domain_source.ts";
@@ -68,14 +67,13 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     xenConsole: (domid, line) => keepLine(dmesg, `(d${domid}) ${line}`),
     log: (line) => keepLine(dmesg, `(XEN) ${line}`),
   });
+  // What was said before anybody listened.
+  dmesg.splice(0, dmesg.length, ...host.host.xenLog.text.trimEnd().split("\n"));
   const running: Xend = xend = new Xend({
     host,
     log,
     devices: (domid) => deviceRecords(host.xenstore, domid),
-    debugKey: (key) => {
-      const lines = debugKey(key, { domains: running.list(), pcpus: host.host.pcpuTimes() });
-      for (const line of lines) keepLine(dmesg, `(XEN) ${line}`);
-    },
+    debugKey: (key) => host.host.debugKeys(key),
     dmesg: () => dmesg.map((line) => `${line}\n`).join(""),
     state: new StateStore(paths.state),
     source: new FileSource({
