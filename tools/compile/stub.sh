@@ -6,13 +6,13 @@ case $self in /*) ;; *) self=$PWD/$self ;; esac
 build=@BUILD@
 # A link named xm, xl or xentop is that command.
 case ${self##*/} in
-  xm | xl | xentop) XENOLITH_AS=${self##*/} && export XENOLITH_AS ;;
-  *) unset XENOLITH_AS ;;
+  xm | xl | xentop) XENOLITH_AS=${self##*/} ;;
+  *) XENOLITH_AS=xenolith ;;
 esac
 
 start() {
   XENOLITH_SELF=$self DENO_DIR=$1/deno-dir DENO_NO_UPDATE_CHECK=1
-  export XENOLITH_SELF DENO_DIR DENO_NO_UPDATE_CHECK
+  export XENOLITH_AS XENOLITH_SELF DENO_DIR DENO_NO_UPDATE_CHECK
   home=$1
   shift
   exec "$home/xenolith" run @FLAGS@ "$home/app/mod.js" "$@"
