@@ -56,6 +56,7 @@ export class Xend {
   readonly #records: RecordKeeper;
   readonly #builder: DomainBuilder;
   readonly #table = new DomainTable();
+  #destroying: Promise<unknown> = Promise.resolve();
   #stopping: Promise<string[]> | undefined;
 
   constructor(private readonly options: XendOptions) {
@@ -319,7 +320,10 @@ export class Xend {
   /** Destroys an incarnation. The entry's lock is held. */
   async #dismantle(entry: DomainEntry, incarnation: Incarnation): Promise<void> {
     incarnation.isDestroying = true;
-    await incarnation.domain.destroy();
+    // One after the other: with 200 at once the hypervisor's thread was seen to hang at its first collection.
+    const destroyed = this.#destroying.then(() => incarnation.domain.destroy());
+    this.#destroying = destroyed.catch(() => {});
+    await destroyed;
     if (entry.incarnation === incarnation) entry.incarnation = undefined;
     this.#records.forget("running", entry);
     this.#emit(entry.name, incarnation.domain.domid, "destroyed", incarnation.end?.reason);
