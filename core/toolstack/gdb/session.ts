@@ -68,6 +68,11 @@ export class GdbSession {
     return this.#isOver;
   }
 
+  /** The domain runs, and gdb waits for its stop. */
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
   /** Bytes from gdb. Never throws for what they are. */
   async receive(bytes: Uint8Array): Promise<void> {
     for (const received of this.#reader.take(bytes)) {

@@ -17,9 +17,10 @@ const named = (args: TraceCall["args"]) =>
 
 /** Local time of day with microseconds. */
 function timeOfDay(at: number): string {
-  const date = new Date(at);
-  const micros = Math.floor((at - Math.floor(at / 1000) * 1000) * 1000);
-  return `${date.toTimeString().slice(0, 8)}.${String(micros).padStart(6, "0")}`;
+  const micros = Math.round(at * 1000);
+  return `${new Date(Math.floor(micros / 1000)).toTimeString().slice(0, 8)}.${
+    String(micros % 1_000_000).padStart(6, "0")
+  }`;
 }
 
 function body(line: TraceCall): string {
