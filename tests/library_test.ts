@@ -91,7 +91,8 @@ Deno.test("importing mod.ts loads neither the engine nor the configuration's sch
     }
   };
   load(`file://${ROOT}mod.ts`);
-  const heavy = /\/core\/(wasm|isa|cpu|hypervisor|builder|dom0)\/|\/toolstack\/(config|xend\/xend)|npm:/;
+  const heavy =
+    /\/core\/(wasm|isa|cpu|hypervisor|builder|dom0)\/|\/toolstack\/(config|xend\/xend)|^npm:|^node:/;
   const wrong = [...loaded].filter((specifier) => heavy.test(specifier));
   assert.deepEqual(wrong, []);
   assert.ok(loaded.size > 5, `only ${loaded.size} modules found: the search is broken`);

@@ -1,5 +1,4 @@
 /** The library's face: a Xen host for a program, of its own or the one that the command line uses. */
-import { join } from "node:path";
 import { type ConnectOptions, type EventSubscription, XendClient, XendFailure } from "../api/client.ts";
 import type { CreateRequest, DomainSummary, NodeInfo, XendEvent } from "../api/types.ts";
 import type { XendPaths } from "../xend/paths.ts";
@@ -124,8 +123,9 @@ export class Domains {
 
   /** As `create`, from a file. */
   async createFromFile(path: string, options: CreateOptions = {}): Promise<Domain> {
-    const absolute = path.startsWith("/") ? path : join(Deno.cwd(), path);
-    const directory = options.directory ?? join(absolute, "..");
+    // Not by node:path, whose loading `xenolith list` would wait for.
+    const absolute = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+    const directory = options.directory ?? absolute.slice(0, absolute.lastIndexOf("/") + 1);
     return await this.#create(await Deno.readTextFile(absolute), path, directory, options);
   }
 
@@ -200,7 +200,7 @@ export class Xen implements AsyncDisposable {
   /** A host of the program's own, in a folder that goes with it: what other programs do is not seen, and does not matter. */
   static async launch(options: LaunchOptions = {}): Promise<Xen> {
     const folder = await Deno.makeTempDir({ prefix: "xenolith-" });
-    const paths: XendPaths = { state: join(folder, "state"), log: join(folder, "log"), run: folder };
+    const paths: XendPaths = { state: `${folder}/state`, log: `${folder}/log`, run: folder };
     const remove = () => Deno.remove(folder, { recursive: true });
     try {
       const xendArguments = options.pcpus === undefined ? [] : ["--pcpus", String(options.pcpus)];
