@@ -25,7 +25,7 @@ async function refused(folder: string, config: string, message: RegExp, exitCode
   const path = join(folder, "guest.cfg");
   await Deno.writeTextFile(path, config);
   const before = [...Deno.readDirSync(folder)].length;
-  const { code, stdout, stderr } = await run(["create", "-c", path]);
+  const { code, stdout, stderr } = await run(["create", "-c", "--strict", path]);
   assert.match(stderr, message);
   assert.equal(code, exitCode);
   assert.equal(stdout, "");
