@@ -11,7 +11,8 @@ import type { Order, PcpuStart, Report } from "./report.ts";
 import { crashDomainFrom } from "./shutdown.ts";
 import type { Domain } from "./domain.ts";
 
-const START_TIMEOUT_MS = 20_000;
+/** On a busy machine, `deno test` may check a worker's types for half a minute before it runs. */
+const START_TIMEOUT_MS = 90_000;
 /** So long no thread that lives holds a lock, on a busy machine either. */
 const LOCK_PATIENCE_MS = 3000;
 
