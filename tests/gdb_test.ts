@@ -22,6 +22,62 @@ function hasGdb(): boolean {
   }
 }
 
+/** An ELF file with nothing but function symbols, as a vmlinux has them. */
+function symbolFile(symbols: ReadonlyMap<string, bigint>): Uint8Array<ArrayBuffer> {
+  const names = new TextEncoder().encode("\0" + [...symbols.keys()].map((name) => `${name}\0`).join(""));
+  const sections = new TextEncoder().encode("\0.symtab\0.strtab\0.shstrtab\0.text\0");
+  const entries = 24 * (symbols.size + 1);
+  const at = { symtab: 64, strtab: 64 + entries, shstrtab: 64 + entries + names.length };
+  const headers = (at.shstrtab + sections.length + 7) & ~7;
+  const file = new Uint8Array(headers + 5 * 64);
+  const view = new DataView(file.buffer);
+  file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  // ET_EXEC for x86-64, five sections of which the third names the others.
+  for (const [offset, value] of [[16, 2], [18, 62], [52, 64], [58, 64], [60, 5], [62, 3]]) {
+    view.setUint16(offset, value, true);
+  }
+  view.setUint32(20, 1, true);
+  view.setBigUint64(40, BigInt(headers), true);
+  let name = 1, entry = at.symtab;
+  for (const [text, address] of symbols) {
+    entry += 24;
+    view.setUint32(entry, name, true);
+    // STB_GLOBAL, STT_FUNC; in .text.
+    file[entry + 4] = 0x12;
+    view.setUint16(entry + 6, 4, true);
+    view.setBigUint64(entry + 8, address, true);
+    view.setBigUint64(entry + 16, 16n, true);
+    name += text.length + 1;
+  }
+  file.set(names, at.strtab);
+  file.set(sections, at.shstrtab);
+  const section = (
+    index: number,
+    nameAt: number,
+    type: number,
+    offset: number,
+    size: number,
+    more: { flags?: number; address?: bigint; link?: number; entrySize?: number } = {},
+  ) => {
+    const header = headers + index * 64;
+    view.setUint32(header, nameAt, true);
+    view.setUint32(header + 4, type, true);
+    view.setBigUint64(header + 8, BigInt(more.flags ?? 0), true);
+    view.setBigUint64(header + 16, more.address ?? 0n, true);
+    view.setBigUint64(header + 24, BigInt(offset), true);
+    view.setBigUint64(header + 32, BigInt(size), true);
+    view.setUint32(header + 40, more.link ?? 0, true);
+    view.setUint32(header + 44, 1, true);
+    view.setBigUint64(header + 56, BigInt(more.entrySize ?? 0), true);
+  };
+  section(1, 1, 2, at.symtab, entries, { link: 2, entrySize: 24 });
+  section(2, 9, 3, at.strtab, names.length);
+  section(3, 17, 3, at.shstrtab, sections.length);
+  // SHT_NOBITS, allocated and executable: the kernel's text.
+  section(4, 27, 8, headers, 0x1000000, { flags: 6, address: 0xffffffff81000000n });
+  return file;
+}
+
 /** gdb in batch mode; its commands' output. It is killed after a minute. */
 class Gdb {
   readonly #child: Deno.ChildProcess;
@@ -172,6 +228,11 @@ Deno.test({
         );
         assert.match(attached, /Thread 1 .*vCPU 0/);
         assert.match(attached, /Thread 2 .*vCPU 1/);
+        const file = await Deno.makeTempFile({ suffix: ".elf" });
+        await Deno.writeFile(file, symbolFile(symbols));
+        await gdb.run(`symbol-file ${file}`);
+        await Deno.remove(file);
+        assert.match(await gdb.run("info symbol __x64_sys_newuname"), /__x64_sys_newuname in section \.text/);
         const banner = await gdb.run(`x/s ${symbol("linux_banner")}`);
         assert.match(banner, /"Linux version 6\.\d+\.\d+/);
         const all = await gdb.run("p $fs_base", "p $gs_base", "p/x $mxcsr", "p $st0", "p $xmm0", "p $eflags");
@@ -179,7 +240,7 @@ Deno.test({
       });
 
       await step("a breakpoint at a system call: registers, stepping, finishing", async () => {
-        await gdb.run(`break *${symbol("__x64_sys_newuname")}`);
+        await gdb.run("break *__x64_sys_newuname");
         gdb.type("continue");
         type("uname -r");
         await gdb.expect(/Thread \d .*hit Breakpoint 1/);
@@ -190,6 +251,7 @@ Deno.test({
           "p/x *(unsigned long *)($rdi + 14*8)",
         );
         assert.ok(there.includes(symbol("__x64_sys_newuname")), there);
+        assert.match(await gdb.run("bt 1"), /#0 .*__x64_sys_newuname \(\)/);
         // pt_regs->di of uname(2) is a user address: both are reachable now.
         assert.match(there, /0x7f[0-9a-f]+/);
         const stepped = await gdb.run("stepi", "p/x $rip", "stepi", "p/x $rip");

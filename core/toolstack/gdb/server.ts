@@ -28,7 +28,8 @@ export class GdbServer implements AsyncDisposable {
   private constructor(private readonly options: GdbServerOptions) {
     this.#listener = Deno.listen({ hostname: LOOPBACK, port: options.port ?? 0 });
     this.#accepting = this.#accept();
-    options.domain.ended.then(() => this.close());
+    // A gdb that is there is told of the end, and its connection is closed then.
+    options.domain.ended.then(() => closeQuietly(this.#listener));
   }
 
   /** @throws Deno.errors.AddrInUse; Error when the domain is being debugged already */
