@@ -13,6 +13,7 @@ import { CAPABILITIES, EXTRAVERSION } from "../../hypervisor/hypercalls/xen_vers
 import type { ControlledHost } from "../host.ts";
 import { VERSION } from "../version.ts";
 import type { DomainEntry } from "./domain_entry.ts";
+import { hwCaps } from "./hw_caps.ts";
 
 const NO_STATE: DomainState = {
   running: false,
@@ -156,6 +157,7 @@ export function nodeInfo(host: ControlledHost): NodeInfo {
     xenMinor: 17,
     xenExtra: EXTRAVERSION,
     xenCaps: CAPABILITIES.trim(),
+    hwCaps: hwCaps(),
     scheduler: "credit",
     xenolith: VERSION,
   };
