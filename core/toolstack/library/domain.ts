@@ -6,6 +6,8 @@ import type { DomainConsole } from "./console.ts";
 /** How a domain ended: as the guest said, or because somebody destroyed it. */
 export interface DomainEnd {
   readonly reason: ShutdownReason | "destroyed";
+  /** Of the vCPU that crashed, as text. */
+  readonly registers?: string;
 }
 
 /** Reasons for which something that is to be gone is gone already. */

@@ -57,9 +57,12 @@ class Ends {
     this.#waiting.clear();
   }
 
-  #take({ change, reason }: DomainEvent, domid: number): void {
+  #take({ change, reason, registers }: DomainEvent, domid: number): void {
     if (change !== "shutdown" && change !== "destroyed") return;
-    const end: DomainEnd = { reason: change === "shutdown" && reason !== undefined ? reason : "destroyed" };
+    const end: DomainEnd = {
+      reason: change === "shutdown" && reason !== undefined ? reason : "destroyed",
+      ...(registers === undefined ? {} : { registers }),
+    };
     const waiting = this.#waiting.get(domid);
     if (waiting === undefined) {
       if (!this.#ended.has(domid)) this.#ended.set(domid, end);
