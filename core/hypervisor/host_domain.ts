@@ -19,6 +19,8 @@ export interface VcpuInfo {
   readonly id: number;
   /** xl's letters: running, runnable (waiting for a pCPU), blocked, offline. */
   readonly state: "running" | "runnable" | "blocked" | "offline";
+  /** It was brought up and not taken down: also while its domain is paused, when its state is offline. */
+  readonly online: boolean;
   /** The pCPU it runs on or last ran on; -1 when it never ran. */
   readonly pcpu: number;
   readonly cpuTimeNs: number;
@@ -209,12 +211,13 @@ export class HostDomain implements AsyncDisposable {
     const { domain } = this;
     const { header, context } = domain;
     const now = domain.machine.clock.peek();
-    const vcpus = domain.vcpus.map(({ id, sched, state, runState, ctx }): VcpuInfo => {
+    const vcpus = domain.vcpus.map(({ id, sched, state, runState, ctx, isUp }): VcpuInfo => {
       const inState = (which: Runstate) =>
         state.runstateTimes(which) + (state.runstate === which ? Math.max(0, now - state.runstateSince) : 0);
       return {
         id,
         state: VCPU_STATES[runState],
+        online: isUp,
         pcpu: sched.lastPcpu,
         cpuTimeNs: sched.cpuTime + (sched.pcpu >= 0 ? Math.max(0, now - sched.ranSince) : 0),
         retired: context.number(ctx, "retired"),

@@ -49,7 +49,7 @@ export function summary(entry: DomainEntry): DomainSummary {
     uuid,
     memoryKiB: info.totPages * 4,
     maxMemoryKiB: config.maxMemoryMiB * 1024,
-    vcpus: info.vcpus.filter(({ state }) => state !== "offline").length,
+    vcpus: info.vcpus.filter(({ online }) => online).length,
     state: { running: running && !paused, blocked: blocked && !paused, paused, shutdown, crashed, dying },
     shutdownReason: end?.reason,
     seconds: info.cpuTimeNs / 1e9,
@@ -62,11 +62,11 @@ function vcpuRecords({ incarnation }: DomainEntry, pcpus: number): VcpuRecord[] 
   if (incarnation === undefined) return [];
   const { domain } = incarnation;
   const all = Array.from({ length: pcpus }, (_, number) => number);
-  return domain.info().vcpus.map(({ id, state, pcpu, cpuTimeNs }) => {
+  return domain.info().vcpus.map(({ id, state, online, pcpu, cpuTimeNs }) => {
     const { hard, soft } = domain.control.affinity?.(id) ?? { hard: all, soft: all };
     return {
       id,
-      online: state !== "offline",
+      online,
       state,
       pcpu,
       seconds: cpuTimeNs / 1e9,

@@ -53,6 +53,7 @@ export class FakeDomain implements ControlledDomain {
         id,
         state: "blocked",
         pcpu: 0,
+        online: true,
         cpuTimeNs: 1e9,
         retired: 0,
         runnableNs: 0,
