@@ -46,7 +46,8 @@ const TIME = 0,
 const PAYLOAD_BYTES = 86, NUMBER = 88, PAYLOAD = 92;
 const RECORD_BYTES = 160;
 
-const RING_RECORDS = 16384;
+/** A boot of Linux makes some 100,000 in a second, and the main thread may be at something else for half of it. */
+const RING_RECORDS = 65536;
 const HEAD = 0, TAIL = 1, LOST = 2;
 const RING_HEADER = 64;
 const RING_BYTES = RING_HEADER + RING_RECORDS * RECORD_BYTES;

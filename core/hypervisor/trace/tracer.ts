@@ -4,7 +4,7 @@ import { MACHINE, NONE } from "../layout.ts";
 import type { Machine } from "../machine.ts";
 import { type TraceRecord, TraceRing } from "./ring.ts";
 
-/** At a million records a second and thread a ring is full after 16 ms; guests make some tens of thousands. */
+/** Far below the time in which a ring fills. */
 const DRAIN_PERIOD_MS = 10;
 
 export interface TraceReader {
