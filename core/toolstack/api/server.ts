@@ -146,6 +146,10 @@ export function apiApp({ xend, xenstore, debug = {}, status, stop }: ApiHost): O
   app.get(`${base}/node`, (c) => c.json(xend.node()));
   app.get(`${base}/node/log`, (c) => c.text(xend.log.lines().map((line) => `${line}\n`).join("")));
   app.get(`${base}/node/dmesg`, (c) => c.text(xend.dmesg()));
+  app.post(`${base}/node/dmesg/clear`, (c) => {
+    xend.clearDmesg();
+    return empty();
+  });
   app.post(`${base}/node/debug-keys`, async (c) => {
     xend.debugKeys((await readJson(c.req.raw, debugKeysBody)).keys);
     return empty();
@@ -214,6 +218,7 @@ function describe(app: OpenAPIHono, base: string): void {
   path("get", "/node", "the host", nodeInfoSchema);
   path("get", "/node/log", "xend's log", z.string());
   path("get", "/node/dmesg", "Xen's log", z.string());
+  path("post", "/node/dmesg/clear", "begin Xen's log anew", undefined);
   path("get", "/status", "the process", xendStatusSchema);
   path("post", "/stop", "end all domains and xend", z.object({ destroyed: z.array(z.string()) }), stopBody);
   path("get", "/events", "events as lines of JSON; types=domain,log chooses", xendEventSchema);

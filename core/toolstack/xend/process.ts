@@ -75,6 +75,7 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     devices: (domid) => deviceRecords(host.xenstore, domid),
     debugKey: (key) => host.host.debugKeys(key),
     dmesg: () => dmesg.map((line) => `${line}\n`).join(""),
+    clearDmesg: () => void dmesg.splice(0),
     state: new StateStore(paths.state),
     source: new FileSource({
       apt: { cache: cacheDirectory(), progress: (line) => log.info(line) },

@@ -35,6 +35,7 @@ export interface XendOptions {
   readonly devices?: (domid: number) => DeviceRecord[];
   /** Xen's log so far. */
   readonly dmesg?: () => string;
+  readonly clearDmesg?: () => void;
   /** Presses one of Xen's debug keys, whose words come in `dmesg`. */
   readonly debugKey?: (key: string) => void;
   /** A domain that ends sooner than this after its start is not started again. */
@@ -106,6 +107,10 @@ export class Xend {
 
   dmesg(): string {
     return this.options.dmesg?.() ?? "";
+  }
+
+  clearDmesg(): void {
+    this.options.clearDmesg?.();
   }
 
   /** @throws XendError not-supported */
