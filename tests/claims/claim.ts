@@ -80,7 +80,7 @@ const shown = z.strictObject({
   on: z.string(),
   /**
    * "xenolith ARG..." runs this tree's own command, "deno ARG..." the same Deno; else a program of the machine. $FOLDER
-   * becomes a folder for what it leaves behind, $XENOLITH in a shell's words this tree's command.
+   * becomes a folder for what it leaves behind, $XENOLITH and $DENO in a shell's words this tree's command and the same Deno.
    */
   command: z.array(z.string()).min(1),
   judge,

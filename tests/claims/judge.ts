@@ -79,7 +79,10 @@ async function withFolder(
   try {
     const xenolith = [Deno.execPath(), ...XENOLITH].map((word) => `'${word}'`).join(" ");
     await runToEnd(
-      command.map((word) => word.replaceAll("$FOLDER", folder).replaceAll("$XENOLITH", xenolith)),
+      command.map((word) =>
+        word.replaceAll("$FOLDER", folder).replaceAll("$XENOLITH", xenolith)
+          .replaceAll("$DENO", `'${Deno.execPath()}'`)
+      ),
       seconds,
     );
     await look(folder);
