@@ -13,11 +13,3 @@ export const EXIT = {
   /** The domain suspended; there is no way to resume it yet. */
   suspend: 5,
 } as const;
-
-export const EXIT_HELP = `Exit codes:
-  0  the domain powered off, or its console was left with ^]
-  1  the configuration, the kernel or this machine is at fault
-  2  the command line is wrong
-  3  the domain crashed
-  4  the domain rebooted, and on_reboot does not restart it
-  5  the domain suspended`;

@@ -146,7 +146,7 @@ export function apiApp({ xend, xenstore, debug = {}, status, stop }: ApiHost): O
   app.get(`${base}/node`, (c) => c.json(xend.node()));
   app.get(`${base}/node/log`, (c) => c.text(xend.log.lines().map((line) => `${line}\n`).join("")));
   app.get(`${base}/node/dmesg`, (c) => c.text(xend.dmesg()));
-  app.post(`${base}/node/dmesg/clear`, (c) => {
+  app.post(`${base}/node/dmesg/clear`, () => {
     xend.clearDmesg();
     return empty();
   });
