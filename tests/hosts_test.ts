@@ -178,3 +178,18 @@ Deno.test("a guest that crashes ends alone; the other goes on", async () => {
     await host.stop();
   }
 });
+
+Deno.test("a hundred running domains are destroyed at once: no pCPU sleeps over an order to let one go", async () => {
+  const host = await startXenHost({ pcpus: 2 });
+  const image = echoGuest();
+  const guests: Guest[] = [];
+  for (let i = 0; i < 100; i++) guests.push(await boot(host, `guest-${i}`, image, 16));
+  await sleep(2000);
+  const gone = Promise.all(guests.map(({ domain }) => domain.destroy())).then(() => true);
+  const late = AbortSignal.timeout(30_000);
+  assert.ok(
+    await Promise.race([gone, new Promise((done) => late.onabort = () => done(false))]),
+    "not in 30 s",
+  );
+  await host.stop();
+});

@@ -40,15 +40,20 @@ export function runPcpu(start: PcpuStart, service: PcpuService): void {
     // Deno's web MessagePort is what node's function takes; only the types differ.
     const source = port as unknown as NodePort;
     for (let item = receiveMessageOnPort(source); item !== undefined; item = receiveMessageOnPort(source)) {
-      Atomics.sub(machine.views.i32, mail, 1);
       const order = item.message as Order;
+      // It counts as mail until it is carried out: the loop must not sleep over it.
+      if (order.kind === "detach") {
+        detached.push(order);
+        continue;
+      }
+      Atomics.sub(machine.views.i32, mail, 1);
       if (order.kind === "attach") machine.attach(order.share);
-      else if (order.kind === "detach") detached.push(order);
     }
   };
   const takeOrders = () => {
     receive();
     for (const { domid, collect } of detached.splice(0)) {
+      Atomics.sub(machine.views.i32, mail, 1);
       const hadEngine = machine.attached(domid)?.hasEngine ?? false;
       machine.detach(domid);
       if (collect) collectGarbage();
