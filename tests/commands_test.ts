@@ -271,3 +271,57 @@ Deno.test({
     assert.match((await xenolith("list")).stdout, /^.*\nDomain-0 .*\n$/);
   },
 });
+
+/** What curl gives: the status behind the body. */
+async function curl(...args: readonly string[]): Promise<{ status: number; body: string }> {
+  const { stdout, stderr, success } = await new Deno.Command("curl", {
+    args: ["--silent", "--show-error", "--max-time", "60", "--write-out", "\n%{http_code}", ...args],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  const text = new TextDecoder().decode(stdout);
+  const end = text.lastIndexOf("\n");
+  return { status: Number(text.slice(end + 1)), body: text.slice(0, end) };
+}
+
+const hasCurl = await new Deno.Command("curl", { args: ["--version"], stdout: "null" }).output()
+  .then(({ success }) => success, () => false);
+
+Deno.test("curl on the API: the socket, the port with and without its token, URLs of old", {
+  ignore: !hasCurl,
+}, async () => {
+  await using place = await Place.make();
+  const xenolith = place.as("xenolith");
+  await xenolith("xend start --http 0");
+  const status = JSON.parse((await xenolith("xend status --json")).stdout);
+  const local = (path: string, ...args: readonly string[]) =>
+    curl("--unix-socket", status.api_socket, `http://localhost${path}`, ...args);
+  const text = await Deno.readTextFile(BUILTIN);
+  const request = { fileName: BUILTIN, text, overrides: ["name=by-curl"], directory: Deno.cwd() };
+  const made = await local(
+    "/api/v1/domains",
+    "--json",
+    JSON.stringify({ ...request, paused: true, defineOnly: false, environment: {} }),
+  );
+  assert.deepEqual([made.status >> 2, JSON.parse(made.body).name], [50, "by-curl"], made.body);
+  const listed = await local("/api/v1/domains");
+  assert.deepEqual(JSON.parse(listed.body).map(({ name }: { name: string }) => name), [
+    "Domain-0",
+    "by-curl",
+  ]);
+  assert.equal((await local("/api/v1/domains/nobody")).status, 404);
+  assert.equal(JSON.parse((await local("/api/v1/openapi.json")).body).openapi.split(".")[0], "3");
+  assert.match(
+    (await local("/xend/domain/by-curl", "--header", "Accept: application/sxp")).body,
+    /^\(domain /,
+  );
+
+  const port = `http://${status.tcp}/api/v1/domains`;
+  assert.equal((await curl(port)).status, 401);
+  const token = (await Deno.readTextFile(status.token_file)).trim();
+  const authorized = await curl(port, "--header", `Authorization: Bearer ${token}`);
+  assert.deepEqual([authorized.status, JSON.parse(authorized.body).length], [200, 2]);
+  // What a page of another site would send from a browser.
+  const page = ["--header", `Authorization: Bearer ${token}`, "--header", "Origin: http://elsewhere.example"];
+  assert.ok([401, 403].includes((await curl(port, ...page)).status));
+  assert.equal((await local("/api/v1/domains/by-curl/destroy", "--json", "{}")).status >> 2, 50);
+});
