@@ -11,11 +11,11 @@ import { ExitReason, Internal } from "./exit.ts";
 import { pairs } from "./fusion.ts";
 import { HOT_HANDLERS } from "./hot_handlers.ts";
 import { HotMachine } from "./hot_machine.ts";
-import { Addressing, InterpreterMachine } from "./interpreter_machine.ts";
+import { Addressing, type HandlerVariant, InterpreterMachine } from "./interpreter_machine.ts";
 import type { Helpers } from "./machine.ts";
 import { REC_DISP, REC_TARGET } from "./record.ts";
 import type { RuntimeOptions } from "./linkage.ts";
-import { Runtime } from "./runtime.ts";
+import { type HandlerBody, Runtime } from "./runtime.ts";
 import { emitStraddle } from "./straddle.ts";
 
 /** Handlers are found at form * VARIANTS + variant. */
@@ -140,15 +140,17 @@ export function emitInterpreter(options: InterpreterOptions = {}): InterpreterCo
   const all = forms();
   const slots = new Uint16Array(all.length * VARIANTS + SPECIALS);
   const leaves = new Uint8Array(all.length);
+  const machineFor = (which: HandlerVariant, ...[f, ctx, rec, left, hot]: Parameters<HandlerBody>) =>
+    hot
+      ? new HotMachine(runtime, helperRefs, f, ctx, rec, left, which, hot)
+      : new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which);
   for (const form of all) {
     const emit = (variant: number, addressing: number, deadFlags: boolean, exclusive: boolean) => {
       slots[form.number * VARIANTS + variant] = runtime.handler(
         `${form.id} /${variant}`,
         (f, ctx, rec, left, hot) => {
           const which = { addressing, deadFlags, exclusive };
-          const machine = hot
-            ? new HotMachine(runtime, helperRefs, f, ctx, rec, left, which, hot)
-            : new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which);
+          const machine = machineFor(which, f, ctx, rec, left, hot);
           machine.emitHandler(form);
           if (machine.mayLeave && !hot) leaves[form.number] = 1;
         },
@@ -169,10 +171,7 @@ export function emitInterpreter(options: InterpreterOptions = {}): InterpreterCo
       `${first.id} j${condition}`,
       (f, ctx, rec, left, hot) => {
         const which = { addressing: Addressing.BASE, deadFlags: false, exclusive: false };
-        const machine = hot
-          ? new HotMachine(runtime, helperRefs, f, ctx, rec, left, which, hot)
-          : new InterpreterMachine(runtime, helperRefs, f, ctx, rec, left, which);
-        machine.emitPair(first, jump);
+        machineFor(which, f, ctx, rec, left, hot).emitPair(first, jump);
       },
     );
   }

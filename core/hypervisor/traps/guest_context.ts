@@ -26,7 +26,7 @@ import { CR0_VISIBLE, fixupCr4, setCr4 } from "./control_registers.ts";
 type Context = ViewOf<typeof vcpu_guest_context>;
 
 /** General registers in the CPU's order. */
-const GPRS = [
+export const GPRS = [
   "rax",
   "rcx",
   "rdx",

@@ -11,27 +11,8 @@ import {
 } from "../abi/xen.ts";
 import { GuestMode } from "../layout.ts";
 import type { Vcpu } from "../vcpu.ts";
+import { GPRS } from "./guest_context.ts";
 import { trapEntry } from "./trap_table.ts";
-
-/** General registers in the CPU's order. */
-const GPRS = [
-  "rax",
-  "rcx",
-  "rdx",
-  "rbx",
-  "rsp",
-  "rbp",
-  "rsi",
-  "rdi",
-  "r8",
-  "r9",
-  "r10",
-  "r11",
-  "r12",
-  "r13",
-  "r14",
-  "r15",
-] as const;
 
 /** Offsets of the FXSAVE image (AMD64 APM volume 2, section 11.4.4). */
 const FXSAVE = {
