@@ -30,6 +30,19 @@ Deno.test("an idle thread collects what it left behind while it worked, and not 
   assert.equal(heap.collections, 2);
 });
 
+Deno.test("the little garbage of an idle thread is collected once a minute", () => {
+  const { heap, collector } = fakeHeap();
+  for (let second = 0; second < 600; second++) {
+    heap.now += 1000;
+    heap.held += MIB / 10;
+    collector.idle();
+  }
+  assert.ok(
+    heap.collections >= 9 && heap.collections <= 11,
+    `${heap.collections} collections in ten minutes`,
+  );
+});
+
 Deno.test("a thread that is idle a thousand times a second looks seldom", () => {
   const { heap, collector } = fakeHeap();
   for (let look = 0; look < 10_000; look++) {

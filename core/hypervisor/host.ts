@@ -25,7 +25,7 @@ import {
 import { Machine } from "./machine.ts";
 import { returnFreeFrames } from "./mm/allocator.ts";
 import { MemoryPool } from "./memory_pool.ts";
-import { canReturnPages, returnCode, returnFreedMemory, shareMallocArenas } from "./memory_return.ts";
+import { canReturnPages, makeMallocFrugal, returnCode, returnFreedMemory } from "./memory_return.ts";
 import { xenParts } from "./parts.ts";
 import { PcpuPool, type PcpuTimes } from "./pcpu_pool.ts";
 import type { Report } from "./report.ts";
@@ -170,7 +170,7 @@ export class Host implements AsyncDisposable {
 
   /** Starts the pCPU workers. @throws Error when a worker does not come up */
   static async start(options: HostOptions = {}): Promise<Host> {
-    shareMallocArenas();
+    makeMallocFrugal();
     const host = new Host(options);
     try {
       await host.#pcpus.start(pcpusOf(options));

@@ -484,9 +484,9 @@ export class Scheduler {
       if (!maskHas(entry.hardLo, entry.hardHi, number)) continue;
       const pcpu = machine.pcpus[number];
       if (pcpu.mode === PcpuMode.IDLE) {
-        // This one is awake already.
+        // Where it ran last its code is warm, which is worth more than a wake of the other worker; this one is awake already.
         const rank = (maskHas(entry.softLo, entry.softHi, number) ? 4 : 0) +
-          (number === machine.pcpu ? 2 : 0) + (number === entry.lastPcpu ? 1 : 0);
+          (number === entry.lastPcpu ? 2 : 0) + (number === machine.pcpu ? 1 : 0);
         if (rank > idleRank) [idle, idleRank] = [number, rank];
       } else if (pcpu.vcpu !== NONE && pcpu.reschedule === 0) {
         const { priority } = this.entry(pcpu.vcpu);
