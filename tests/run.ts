@@ -66,7 +66,7 @@ function title(text: string): void {
 
 /** Formatting, lint and types: one result each. */
 async function checks(): Promise<TestResult[]> {
-  const types = ["mod.ts", "core", "tests", "bench", "tools"];
+  const types = ["mod.ts", "core", "tui", "tests", "bench", "tools"];
   const commands: [string, string[]][] = [
     ["formatting (deno fmt --check)", ["fmt", "--check"]],
     ["lint (deno lint)", ["lint"]],

@@ -25,6 +25,9 @@ export async function bundle(folder: string): Promise<string[]> {
       "--code-splitting",
       "--minify",
       "--keep-names",
+      // Ink asks for it in development only.
+      "--external",
+      "react-devtools-core",
       "--outdir",
       folder,
       ...ENTRIES,

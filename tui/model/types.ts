@@ -1,0 +1,84 @@
+/** What the views show: made by the model from figures and events, never from the terminal. Plain data, new objects for what changed. */
+import type { DomainFigures, MachineFigures, PcpuFigures } from "../../core/toolstack/api/figures.ts";
+
+/** A figure's past, oldest first: one number a sample, NaN where there was none. */
+export type Series = readonly number[];
+
+/** Per second, from the sample before; 0 in a domain's first. */
+export interface Rates {
+  /** Per cent of one pCPU. */
+  readonly cpuPercent: number;
+  readonly netTx: number;
+  readonly netRx: number;
+  readonly vbdReads: number;
+  readonly vbdWrites: number;
+  readonly vbdReadBytes: number;
+  readonly vbdWriteBytes: number;
+  /** Instructions retired a second. */
+  readonly instructions: number;
+  /** Of every counter that moved. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface DomainRow {
+  readonly figures: DomainFigures;
+  readonly rates: Rates;
+  /** Of the vCPUs, by id: per cent of one pCPU. */
+  readonly vcpuPercent: readonly number[];
+  readonly history: {
+    readonly cpu: Series;
+    readonly memory: Series;
+    readonly network: Series;
+    readonly disk: Series;
+  };
+}
+
+export interface HostView {
+  readonly figures: MachineFigures;
+  readonly pcpus: readonly (PcpuFigures & {
+    readonly busyPercent: number;
+    readonly history: Series;
+    /** Name of the domain that it runs. */
+    readonly name?: string;
+  })[];
+  readonly history: {
+    /** Of all pCPUs together, 0 to 100. */
+    readonly cpu: Series;
+    readonly memory: Series;
+    readonly network: Series;
+    readonly disk: Series;
+  };
+}
+
+/** A state change or something to look at. */
+export interface Notice {
+  readonly at: number;
+  readonly severity: "info" | "warning" | "alert";
+  readonly domain?: string;
+  readonly text: string;
+}
+
+export type Connection =
+  | { readonly kind: "connecting" }
+  | { readonly kind: "connected" }
+  /** xend is gone; the last figures stay on the screen, marked as old. */
+  | { readonly kind: "lost"; readonly since: number; readonly message: string };
+
+/** All that comes from xend. */
+export interface Snapshot {
+  readonly connection: Connection;
+  readonly host?: HostView;
+  /** In xend's order: Domain-0, then by domid. */
+  readonly rows: readonly DomainRow[];
+  /** Latest last, at most 500. */
+  readonly notices: readonly Notice[];
+}
+
+/** What a command line did, for the command log. */
+export interface LoggedCommand {
+  readonly at: number;
+  /** "xenolith pause guest" */
+  readonly line: string;
+  readonly state: "running" | "done" | "failed";
+  readonly output: string;
+}
