@@ -29,16 +29,21 @@ export class Session implements AsyncDisposable {
 
   /**
    * @param terminal the command gets a pseudo-terminal (by util-linux' script), whose keys `send` presses; with a size,
-   * it has that many rows and columns
+   * it has that many rows and columns, and its name (/dev/pts/N) is written to `deviceFile`
    */
   constructor(
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
-    terminal: boolean | { readonly rows: number; readonly columns: number } = false,
+    terminal: boolean | { readonly rows: number; readonly columns: number; readonly deviceFile?: string } =
+      false,
   ) {
     const command = [...COMMAND, ...args];
     const quoted = command.map((word) => `'${word}'`).join(" ");
-    const size = typeof terminal === "object" ? `stty rows ${terminal.rows} cols ${terminal.columns}; ` : "";
+    const size = typeof terminal === "object"
+      ? `tty > ${
+        terminal.deviceFile ?? "/dev/null"
+      }; stty rows ${terminal.rows} cols ${terminal.columns}; exec `
+      : "";
     this.#child = new Deno.Command(terminal !== false ? "script" : command[0], {
       args: terminal !== false ? ["-qec", size + quoted, "/dev/null"] : command.slice(1),
       cwd: ROOT,
@@ -75,6 +80,14 @@ export class Session implements AsyncDisposable {
 
   get stdout(): string {
     return this.#stdout;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
   }
 
   async send(text: string): Promise<void> {
