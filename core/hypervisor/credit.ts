@@ -22,6 +22,7 @@ const CREDITS_PER_NS = SLICE_CREDITS / TIME_SLICE;
 export const MOST_CREDITS = 6 * SLICE_CREDITS;
 
 export const Priority = { OVER: -2, UNDER: -1, BOOST: 0 } as const;
+export type Priority = typeof Priority[keyof typeof Priority];
 
 /** Credits for a time on a pCPU, nanoseconds. */
 export function creditsOf(nanoseconds: number): number {

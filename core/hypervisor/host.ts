@@ -222,9 +222,19 @@ export class Host implements AsyncDisposable {
     debugKeys(this.machine, keys, (line) => this.#log(line));
   }
 
-  /** Idle and busy time of the pCPUs. */
+  /** The pCPUs: what runs there, and for how long nothing did. */
   pcpuTimes(): PcpuTimes[] {
     return this.#pcpus.times();
+  }
+
+  /** CPU time that all domains have had, those that are gone too, nanoseconds. */
+  get guestTimeNs(): number {
+    return this.domains().reduce((sum, domain) => sum + domain.cpuTimeNs, this.machine.header.departedTime);
+  }
+
+  /** vCPUs that wait for a pCPU. */
+  get waiting(): number {
+    return this.machine.header.queueLength;
   }
 
   domains(): HostDomain[] {

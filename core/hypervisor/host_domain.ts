@@ -1,11 +1,15 @@
 /** A domain as the toolstack and Domain-0 hold it: life cycle, its rings, its end, its figures. Main thread. */
 import { EXIT_COUNTERS, exitName } from "../cpu/exit.ts";
 import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "../cpu/layout.ts";
+import { HYPERVISOR } from "./abi/hypercall_numbers.ts";
 import { DomainControl } from "./control.ts";
+import { Priority } from "./credit.ts";
 import type { Domain } from "./domain.ts";
+import { inspect, type Inspection } from "./inspection.ts";
 import { DomainHeader, PauseFlag } from "./layout.ts";
 import type { ShutdownName } from "./report.ts";
 import type { GuestStart } from "./guest.ts";
+import type { SchedEntry } from "./scheduler.ts";
 import { Runstate } from "./vcpu.ts";
 
 /** How a domain ended from inside, or that it was destroyed from outside. */
@@ -34,6 +38,9 @@ export interface VcpuInfo {
   readonly migrations: number;
   readonly wakes: number;
   readonly parks: number;
+  /** Of the credit scheduler: credits left and the priority that they give; "idle": it is not up. */
+  readonly credit: number;
+  readonly priority: "boost" | "under" | "over" | "idle";
 }
 
 export interface DomainInfo {
@@ -50,7 +57,10 @@ export interface DomainInfo {
   readonly totPages: number;
   readonly maxPages: number;
   readonly vcpus: readonly VcpuInfo[];
-  /** Counters by name; `hypercall N` and `exit REASON` for those that happened. */
+  /**
+   * Counters by name; `hypercall NAME` and `exit REASON` for those that happened. `interpreted` and `translated`: instructions by tier;
+   * no region runs in domains yet.
+   */
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -91,7 +101,16 @@ const CONTEXT_COUNTERS = [
   "invalidations",
   "steps",
 ] as const;
+const HYPERCALL_NAMES = new Map(Object.entries(HYPERVISOR).map(([name, number]) => [number as number, name]));
+const PRIORITY_NAMES = new Map(
+  [[Priority.BOOST, "boost"], [Priority.UNDER, "under"], [Priority.OVER, "over"]] as const,
+);
 const VCPU_STATES = ["running", "runnable", "blocked", "offline"] as const;
+
+/** What is booked, and for how long it runs now. */
+function cpuTime(sched: SchedEntry, now: number): number {
+  return sched.cpuTime + (sched.pcpu >= 0 ? Math.max(0, now - sched.ranSince) : 0);
+}
 
 export class HostDomain implements AsyncDisposable {
   readonly domid: number;
@@ -206,6 +225,17 @@ export class HostDomain implements AsyncDisposable {
     return this.destroy();
   }
 
+  /** Of all of its vCPUs. */
+  get cpuTimeNs(): number {
+    const now = this.domain.machine.clock.peek();
+    return this.domain.vcpus.reduce((sum, { sched }) => sum + cpuTime(sched, now), 0);
+  }
+
+  /** What it holds inside the hypervisor; as `info`, but it takes milliseconds for a large domain. */
+  inspect(): Inspection {
+    return inspect(this.domain);
+  }
+
   /** A snapshot; not to be called once `destroy` has resolved. */
   info(): DomainInfo {
     const { domain } = this;
@@ -219,7 +249,7 @@ export class HostDomain implements AsyncDisposable {
         state: VCPU_STATES[runState],
         online: isUp,
         pcpu: sched.lastPcpu,
-        cpuTimeNs: sched.cpuTime + (sched.pcpu >= 0 ? Math.max(0, now - sched.ranSince) : 0),
+        cpuTimeNs: cpuTime(sched, now),
         retired: context.number(ctx, "retired"),
         runnableNs: inState(Runstate.runnable),
         blockedNs: inState(Runstate.blocked),
@@ -227,13 +257,15 @@ export class HostDomain implements AsyncDisposable {
         migrations: sched.migrations,
         wakes: sched.wakes,
         parks: sched.parks,
+        credit: sched.credit,
+        priority: isUp ? PRIORITY_NAMES.get(sched.priority as Priority) ?? "over" : "idle",
       };
     });
     const counters: Record<string, number> = {};
     for (const name of COUNTERS) counters[name] = header[name];
     for (let number = 0; number < 64; number++) {
       const count = header.hypercalls(number);
-      if (count > 0) counters[`hypercall ${number}`] = count;
+      if (count > 0) counters[`hypercall ${HYPERCALL_NAMES.get(number) ?? number}`] = count;
     }
     for (const name of CONTEXT_COUNTERS) {
       counters[name] = domain.vcpus.reduce((sum, { ctx }) => sum + context.number(ctx, name), 0);
@@ -242,6 +274,8 @@ export class HostDomain implements AsyncDisposable {
       const count = domain.vcpus.reduce((sum, { ctx }) => sum + context.number(ctx, "exits", reason), 0);
       if (count > 0) counters[`exit ${exitName(reason)}`] = count;
     }
+    counters.interpreted = vcpus.reduce((sum, { retired }) => sum + retired, 0);
+    counters.translated = 0;
     const shutdown = header.isShutdown !== 0;
     return {
       domid: this.domid,

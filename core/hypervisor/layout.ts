@@ -41,7 +41,7 @@ export const PcpuState = struct("pcpu", {
   reschedule: "i32",
   /** System time until which an idle pCPU sleeps (Infinity: no deadline). */
   sleepsUntil: "f64",
-  /** Nanoseconds. */
+  /** Nanoseconds; system time since which it sleeps, which is not booked yet, 0: it does not. */
   idleTime: "f64",
   idleSince: "f64",
   switches: "f64",
@@ -155,6 +155,8 @@ export const MachineHeader = struct("machine", {
   timersFired: "f64",
   domainsCreated: "f64",
   domainsDestroyed: "f64",
+  /** CPU time of the vCPUs that there were, nanoseconds (scheduler's lock). */
+  departedTime: "f64",
   /** Errors of our own: exceptions that passed the hypercall boundary or hit a pCPU between domains, workers that were lost. */
   internalErrors: "f64",
   /** Garbage collections of idle pCPU workers (atomics): the main thread then gives back what they freed. */

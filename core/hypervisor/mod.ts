@@ -5,5 +5,6 @@
  */
 export { type BuildTarget, type DomainSpec, Host, type HostOptions, type HostParts } from "./host.ts";
 export { type DomainEnd, type DomainInfo, HostDomain, type VcpuInfo } from "./host_domain.ts";
+export type { Inspection } from "./inspection.ts";
 export type { GuestStart, GuestSupport } from "./guest.ts";
 export { Shutdown, type ShutdownName } from "./report.ts";

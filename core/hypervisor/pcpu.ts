@@ -91,7 +91,9 @@ export class Pcpu {
         Atomics.add(this.#words, (MACHINE.header + MachineHeader.offsets.collections) >>> 2, 1);
         return;
       }
+      pcpu.idleSince = now;
       Atomics.wait(this.#words, this.#wake, wake, milliseconds);
+      pcpu.idleSince = 0;
     }
     pcpu.idleTime += machine.now() - now;
   }

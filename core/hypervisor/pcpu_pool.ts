@@ -22,10 +22,16 @@ interface PcpuWorker {
 }
 
 export interface PcpuTimes {
+  readonly state: "offline" | "idle" | "busy";
+  /** The vCPU that runs there. */
+  readonly runs?: { readonly domid: number; readonly vcpu: number };
   readonly idleNs: number;
   /** Context switches. */
   readonly switches: number;
 }
+
+/** By PcpuMode. */
+const PCPU_STATES = ["offline", "idle", "busy"] as const;
 
 export class PcpuPool {
   readonly #workers: (PcpuWorker | undefined)[] = [];
@@ -182,8 +188,21 @@ export class PcpuPool {
   }
 
   times(): PcpuTimes[] {
-    return this.machine.pcpus.slice(0, this.machine.header.pcpus)
-      .map(({ idleTime, switches }) => ({ idleNs: idleTime, switches }));
+    const { machine } = this;
+    const now = machine.clock.peek();
+    return machine.pcpus.slice(0, machine.header.pcpus).map(
+      ({ mode, vcpu, idleTime, idleSince, switches }): PcpuTimes => ({
+        state: PCPU_STATES[mode],
+        runs: this.#running(vcpu),
+        idleNs: idleTime + (idleSince > 0 ? Math.max(0, now - idleSince) : 0),
+        switches,
+      }),
+    );
+  }
+
+  #running(index: number): PcpuTimes["runs"] {
+    const { owner, vcpuId } = index === NONE ? { owner: 0, vcpuId: 0 } : this.machine.scheduler.entry(index);
+    return owner === 0 ? undefined : { domid: owner - 1, vcpu: vcpuId };
   }
 
   /** Ends the workers; resolves when they are gone. */

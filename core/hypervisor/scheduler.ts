@@ -130,6 +130,7 @@ export class Scheduler {
       this.#active.delete(index);
       this.#unpark(entry);
       this.timers.remove(index);
+      this.machine.header.departedTime += entry.cpuTime;
       entry.owner = 0;
     });
   }

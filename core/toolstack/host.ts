@@ -1,6 +1,9 @@
 /** What the toolstack needs of a Xen host; `xen_host.ts` is the real one, tests have their own. */
 import type { KernelImage } from "../builder/mod.ts";
 import type { DomainInfo } from "../hypervisor/host_domain.ts";
+import type { Inspection } from "../hypervisor/inspection.ts";
+import type { PcpuTimes } from "../hypervisor/pcpu_pool.ts";
+import type { VbdFigures, VifFigures } from "./api/figures.ts";
 
 export type EndReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
@@ -76,6 +79,16 @@ export interface ControlledDomain extends RunningDomain {
   /** XenStore has the new name from then on. */
   rename(name: string): void;
   readonly control: DomainControl;
+  /** What it holds inside the hypervisor. */
+  inspect(): Inspection;
+  /** Absent: no backend counts. */
+  readonly devices?: DeviceCounters;
+}
+
+/** What backends count of a domain's devices; undefined for one that they do not serve. */
+export interface DeviceCounters {
+  vif(devid: number): Omit<VifFigures, "devid"> | undefined;
+  vbd(devid: number): Omit<VbdFigures, "devid"> | undefined;
 }
 
 /** What a host says of itself. */
@@ -83,9 +96,19 @@ export interface HostFigures {
   readonly pcpus: number;
   /** Errors of the hypervisor's own since it started. */
   readonly internalErrors: number;
+  /** CPU time that all domains have had since it started, those that are gone too. */
+  readonly guestSeconds: number;
+}
+
+/** Who runs where. */
+export interface SchedulerFigures {
+  readonly pcpus: readonly PcpuTimes[];
+  /** vCPUs that wait for a pCPU. */
+  readonly waiting: number;
 }
 
 export interface ControlledHost extends XenHost {
   createDomain(spec: DomainSpec): Promise<ControlledDomain>;
   figures(): HostFigures;
+  scheduler(): SchedulerFigures;
 }

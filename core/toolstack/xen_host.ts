@@ -3,6 +3,7 @@ import { buildPv } from "../builder/mod.ts";
 import { ConsoleRing, domainPath, toText, XenStoreService } from "../dom0/mod.ts";
 import { Host, type HostParts } from "../hypervisor/host.ts";
 import type { DomainInfo, HostDomain } from "../hypervisor/host_domain.ts";
+import type { Inspection } from "../hypervisor/inspection.ts";
 import { xenParts } from "../hypervisor/parts.ts";
 import type { ControlledDomain, ControlledHost, DomainControl, DomainEnd, DomainSpec } from "./host.ts";
 import { FileInterpreterStore } from "./interpreter_store.ts";
@@ -81,6 +82,10 @@ class XenDomain implements ControlledDomain {
     return this.domain.info();
   }
 
+  inspect(): Inspection {
+    return this.domain.inspect();
+  }
+
   read(path: string): string | undefined {
     return this.store.read(`${domainPath(this.domid)}/${path}`);
   }
@@ -156,7 +161,12 @@ export async function startXenHost(options: XenHostOptions = {}): Promise<RealXe
   return {
     host,
     xenstore: store,
-    figures: () => ({ pcpus: host.pcpuCount, internalErrors: host.internalErrors }),
+    figures: () => ({
+      pcpus: host.pcpuCount,
+      internalErrors: host.internalErrors,
+      guestSeconds: host.guestTimeNs / 1e9,
+    }),
+    scheduler: () => ({ pcpus: host.pcpuTimes(), waiting: host.waiting }),
     async createDomain(spec) {
       const { uuid = crypto.randomUUID() } = spec;
       const domain = await host.createDomain({

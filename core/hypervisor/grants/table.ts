@@ -78,6 +78,16 @@ export function setEntry(domain: Domain, ref: number, flags: number, domid: numb
   u32[index] = flags | (domid << 16);
 }
 
+/** A shared entry as the guest has it now. */
+export function sharedEntry(
+  domain: Domain,
+  ref: number,
+): { readonly flags: number; readonly domid: number; readonly frame: number } {
+  const { u32 } = domain.views;
+  const index = sharedAddress(domain, ref) >>> 2;
+  return { flags: u32[index] & 0xffff, domid: u32[index] >>> 16, frame: u32[index + 1] };
+}
+
 export function entryFrame(domain: Domain, ref: number): number {
   return domain.views.u32[(sharedAddress(domain, ref) >>> 2) + 1];
 }

@@ -1,5 +1,6 @@
 /** The client of xend's API. It loads nothing heavy: `list` answers within tens of milliseconds. */
 import { apiSocket, checkSocketPath, debugLog, type XendPaths, xendPaths } from "../xend/paths.ts";
+import type { DomainInspection, MachineFigures } from "./figures.ts";
 import type {
   ApiError,
   CreateReply,
@@ -99,6 +100,11 @@ export class XendClient implements Disposable {
   /** By name or domid. */
   domain(id: string | number): Promise<DomainDetail> {
     return this.get(`/domains/${encodeURIComponent(id)}`);
+  }
+
+  /** What is inside a domain: event channels, grants, page types, devices. */
+  inspect(id: string | number): Promise<DomainInspection> {
+    return this.get(`/domains/${encodeURIComponent(id)}/inspect`);
   }
 
   create(request: CreateRequest): Promise<CreateReply> {
@@ -239,6 +245,11 @@ export class XendClient implements Disposable {
   }
 
   // ---- the host
+
+  /** Everything at one moment. */
+  figures(): Promise<MachineFigures> {
+    return this.get("/figures");
+  }
 
   node(): Promise<NodeInfo> {
     return this.get("/node");

@@ -145,6 +145,8 @@ const PATHS = [
     "/api/v1/domains/ID",
     "/api/v1/domains/ID/OP",
     "/api/v1/domains/ID/console",
+    "/api/v1/domains/ID/inspect",
+    "/api/v1/figures",
     "/api/v1/domains/ID/OP/OP",
   ],
   ...[

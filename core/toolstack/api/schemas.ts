@@ -44,7 +44,7 @@ export const apiErrorSchema = z.strictObject({ code: z.enum(ERROR_CODES), messag
 
 const shutdownReason = z.enum(["poweroff", "reboot", "suspend", "crash", "watchdog", "soft_reset"]);
 
-const domainStateSchema = z.strictObject({
+export const domainStateSchema = z.strictObject({
   running: z.boolean(),
   blocked: z.boolean(),
   paused: z.boolean(),
@@ -81,7 +81,7 @@ const vcpuRecordSchema = z.strictObject({
   softAffinity: numbers,
 }).openapi("VcpuRecord");
 
-const deviceRecordSchema = z.strictObject({
+export const deviceRecordSchema = z.strictObject({
   kind: z.enum(["vbd", "vif", "console"]),
   devid: z.int(),
   backendDomid: z.int(),

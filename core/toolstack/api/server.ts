@@ -15,6 +15,8 @@ import type { Xend } from "../xend/xend.ts";
 import type { XenStoreService } from "../../dom0/mod.ts";
 import { errorResponse } from "./errors.ts";
 import { debugRoutes, type DebugServices } from "./debug_routes.ts";
+import { figuresRoutes } from "./figures_routes.ts";
+import { domainInspectionSchema, machineFiguresSchema } from "./figures_schemas.ts";
 import { legacyRoutes } from "./legacy.ts";
 import {
   apiErrorSchema,
@@ -128,6 +130,7 @@ export function apiApp({ xend, xenstore, debug = {}, status, stop }: ApiHost): O
     domain.consoleInput(await readBody(c.req.raw));
     return empty();
   });
+  figuresRoutes(app, base, xend);
   debugRoutes(app, base, xend, debug);
   app.post(`${base}/domains/:id/:operation`, async (c) => {
     const { id, operation } = c.req.param();
@@ -215,6 +218,8 @@ function describe(app: OpenAPIHono, base: string): void {
   }
   path("get", "/domains/{id}/console", "console output; with follow=1 until the domain's end", z.string());
   path("post", "/domains/{id}/console", "console input, raw", undefined);
+  path("get", "/domains/{id}/inspect", "what is inside a domain", domainInspectionSchema);
+  path("get", "/figures", "the figures of everything at one moment", machineFiguresSchema);
   path("get", "/node", "the host", nodeInfoSchema);
   path("get", "/node/log", "xend's log", z.string());
   path("get", "/node/dmesg", "Xen's log", z.string());

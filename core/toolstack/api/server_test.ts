@@ -8,6 +8,7 @@ import { Feed } from "../xend/feed.ts";
 import { apiSocket, type XendPaths } from "../xend/paths.ts";
 import { XendClient, XendFailure } from "./client.ts";
 import { type Listener, listenOnSocket, listenOnTcp } from "./listener.ts";
+import { domainInspectionSchema, machineFiguresSchema } from "./figures_schemas.ts";
 import {
   createReplySchema,
   domainDetailSchema,
@@ -196,6 +197,36 @@ Deno.test("events and consoles are streams; a client that leaves is forgotten", 
   assert.equal(xend.find("c").console.followers, 1);
   leaving.close();
   while (xend.find("c").console.followers > 0) await settle();
+});
+
+Deno.test("figures of everything in one reply, and what is inside a domain", async () => {
+  await using served = await serve();
+  const { client, fake: { host } } = served;
+  await client.create(fakeRequest({ name: "b", vcpus: 2 }));
+  await client.create(fakeRequest({ name: "a", defineOnly: true } as never, { defineOnly: true }));
+  host.last.nodes.set("memory/target", "8192");
+  const figures = machineFiguresSchema.parse(await client.figures());
+  assert.deepEqual(figures.domains.map(({ name, domid, vcpus }) => [name, domid, vcpus.length]), [
+    ["Domain-0", 0, 2],
+    ["b", 1, 2],
+  ]);
+  const [dom0, guest] = figures.domains;
+  assert.equal(dom0.maxMemoryKiB, undefined);
+  assert.deepEqual([guest.targetKiB, guest.maxMemoryKiB, guest.seconds], [8192, 32768, 1]);
+  assert.deepEqual(figures.pcpus.map(({ state, runs }) => [state, runs?.domid]), [["busy", 1], [
+    "idle",
+    undefined,
+  ]]);
+  assert.equal(figures.xendPid, Deno.pid);
+  host.last.nodes.set("memory/target", "much");
+  assert.equal((await client.figures()).domains[1].targetKiB, undefined);
+
+  const inside = domainInspectionSchema.parse(await client.inspect("b"));
+  assert.equal(inside.domid, 1);
+  assert.equal(inside.grants[0].frame, "0xff");
+  assert.equal(domainInspectionSchema.parse(await client.inspect(0)).domid, 0);
+  await fails(client.inspect("a"), "wrong-state");
+  await fails(client.inspect("c"), "no-such-domain");
 });
 
 Deno.test("XenStore over the API; its watches and consoles' output come as events to those who ask", async () => {

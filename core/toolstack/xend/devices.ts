@@ -1,5 +1,6 @@
 /** A domain's devices as XenStore shows them, and changes of their states as events. */
-import { domainPath, type XenStoreService } from "../../dom0/mod.ts";
+import { domainPath, toBytes, type XenStoreService } from "../../dom0/mod.ts";
+import type { DomainInspection } from "../api/figures.ts";
 import type { DeviceRecord } from "../api/types.ts";
 import type { EventHub } from "./event_hub.ts";
 
@@ -34,6 +35,42 @@ export function deviceRecords(xenstore: XenStoreService, domid: number): DeviceR
     }
   }
   return records;
+}
+
+/** Values and keys of a device's directory; longer trees than any device has are cut off. */
+const MOST_NODES = 100;
+
+/** Everything below a path, by the rest of the path. */
+function nodesBelow(xenstore: XenStoreService, path: string): Record<string, string> {
+  const nodes: [string, string][] = [];
+  const visit = (at: string, prefix: string) => {
+    for (const name of xenstore.list(at) ?? []) {
+      if (nodes.length >= MOST_NODES) return;
+      const value = xenstore.read(`${at}/${name}`) ?? "";
+      const below = xenstore.list(`${at}/${name}`) ?? [];
+      if (below.length === 0 || value !== "") nodes.push([`${prefix}${name}`, decodeText(value)]);
+      visit(`${at}/${name}`, `${prefix}${name}/`);
+    }
+  };
+  visit(path, "");
+  return Object.fromEntries(nodes);
+}
+
+/** XenStore's values are bytes, as characters below 256. */
+function decodeText(value: string): string {
+  return new TextDecoder().decode(toBytes(value));
+}
+
+/** A backend is at its place below /local/domain; a guest may have written any path. */
+const BACKEND_PATH = /^\/local\/domain\/\d+\/backend\/[\w-]+\/\d+\/\d+$/;
+
+/** The records with what XenStore has of both ends. */
+export function inspectDevices(xenstore: XenStoreService, domid: number): DomainInspection["devices"] {
+  return deviceRecords(xenstore, domid).map((record) => ({
+    ...record,
+    frontend: nodesBelow(xenstore, `${domainPath(domid)}/device/${record.kind}/${record.devid}`),
+    backend: BACKEND_PATH.test(record.backendPath) ? nodesBelow(xenstore, record.backendPath) : {},
+  }));
 }
 
 const STATE = /^\/local\/domain\/(\d+)\/device\/[^/]+\/\d+\/state$/;

@@ -11,7 +11,7 @@ import { cacheDirectory } from "../guests/cache.ts";
 import { VERSION } from "../version.ts";
 import { startXenHost } from "../xen_host.ts";
 import { debugServices } from "./debug_services.ts";
-import { deviceRecords, watchDevices } from "./devices.ts";
+import { deviceRecords, inspectDevices, watchDevices } from "./devices.ts";
 import { FileSource } from "./domain_source.ts";
 import { LockHeld, XendLock } from "./lock.ts";
 import { XendLog } from "./log.ts";
@@ -73,6 +73,7 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     host,
     log,
     devices: (domid) => deviceRecords(host.xenstore, domid),
+    inspectDevices: (domid) => inspectDevices(host.xenstore, domid),
     debugKey: (key) => host.host.debugKeys(key),
     dmesg: () => dmesg.map((line) => `${line}\n`).join(""),
     clearDmesg: () => void dmesg.splice(0),

@@ -9,10 +9,11 @@ import type {
   NodeInfo,
   VcpuRecord,
 } from "../api/types.ts";
+import type { DomainInfo } from "../../hypervisor/host_domain.ts";
 import { CAPABILITIES, EXTRAVERSION } from "../../hypervisor/hypercalls/xen_version.ts";
 import type { ControlledHost } from "../host.ts";
 import { VERSION } from "../version.ts";
-import type { DomainEntry } from "./domain_entry.ts";
+import type { DomainEntry, Incarnation } from "./domain_entry.ts";
 import { hwCaps } from "./hw_caps.ts";
 
 const NO_STATE: DomainState = {
@@ -40,8 +41,15 @@ export function summary(entry: DomainEntry): DomainSummary {
       managed,
     };
   }
-  const { domain, startedAt, end } = incarnation;
-  const info = domain.info();
+  return summaryOf(entry, incarnation, incarnation.domain.info());
+}
+
+/** Of one that runs. */
+export function summaryOf(
+  { name, uuid, managed, settings: { config } }: DomainEntry,
+  { domain, startedAt, end }: Incarnation,
+  info: DomainInfo,
+): DomainSummary {
   const { running, blocked, paused, shutdown, crashed, dying } = info;
   return {
     name,
@@ -95,7 +103,7 @@ export function detail(
   };
 }
 
-/** Domain-0 is this process less what its guests use. */
+/** Domain-0 is this process less what its guests have used. */
 export function dom0Summary(guestSeconds: number, pcpus: number, startedAt: number): DomainSummary {
   const { user, system } = process.cpuUsage();
   const memoryKiB = Math.round(Deno.memoryUsage().heapTotal / 1024);

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { makeElf, parseKernel, XEN_ELFNOTE } from "../../builder/mod.ts";
 import type { DomainInfo } from "../../hypervisor/host_domain.ts";
+import type { Inspection } from "../../hypervisor/inspection.ts";
 import type { CreateRequest } from "../api/types.ts";
 import type { DomainConfig } from "../config/mod.ts";
 import type { ControlledDomain, ControlledHost, DomainControl, DomainEnd, DomainSpec } from "../host.ts";
@@ -62,8 +63,30 @@ export class FakeDomain implements ControlledDomain {
         migrations: 0,
         wakes: 0,
         parks: 0,
+        credit: 0,
+        priority: "under",
       })),
       counters: {},
+    };
+  }
+
+  inspect(): Inspection {
+    return {
+      channels: [{ port: 1, state: "virq", vcpu: 0, pending: true, masked: false, irq: "timer" }],
+      grants: [{
+        ref: 8,
+        kind: "access",
+        domid: 0,
+        frame: 255,
+        readOnly: true,
+        isReading: true,
+        isWriting: false,
+      }],
+      grantEntries: 512,
+      mappings: 0,
+      pageTypes: { writable: 4000, l4: 1 },
+      maxPfn: 4096,
+      pinned: 1,
     };
   }
 
@@ -121,7 +144,19 @@ export class FakeHost implements ControlledHost {
   }
 
   figures() {
-    return { pcpus: 2, internalErrors: 0 };
+    return { pcpus: 2, internalErrors: 0, guestSeconds: this.domains.length };
+  }
+
+  scheduler() {
+    const { length } = this.domains;
+    const runs = length === 0 ? undefined : { domid: length, vcpu: 0 };
+    return {
+      pcpus: [
+        { state: "busy", runs, idleNs: 0, switches: 1 },
+        { state: "idle", idleNs: 1e9, switches: 2 },
+      ] as const,
+      waiting: 0,
+    };
   }
 
   stop(): Promise<void> {

@@ -10,6 +10,7 @@ import type {
   ShutdownReason,
   XendEvent,
 } from "../api/types.ts";
+import type { DomainInspection, MachineFigures } from "../api/figures.ts";
 import type { ControlledHost, DomainEnd } from "../host.ts";
 import { endAction, preservedSuffix } from "./domain_end.ts";
 import { DomainBuilder } from "./domain_builder.ts";
@@ -19,6 +20,7 @@ import { DomainTable, isDom0 } from "./domain_table.ts";
 import { coreDumpPath, dumpCore } from "./controls.ts";
 import { XendError } from "./errors.ts";
 import { EventHub } from "./event_hub.ts";
+import { DOM0_INSPECTION, dom0Figures, domainFigures, inspection, machineFigures } from "./figures.ts";
 import { XendLog } from "./log.ts";
 import { attempt, autostartRequests, type XendomainsResult } from "./xendomains.ts";
 import { detail, dom0Detail, dom0Summary, nodeInfo, summary } from "./records.ts";
@@ -33,6 +35,8 @@ export interface XendOptions {
   readonly log?: XendLog;
   /** A domain's disks and network devices. */
   readonly devices?: (domid: number) => DeviceRecord[];
+  /** The same with what XenStore has of them. */
+  readonly inspectDevices?: (domid: number) => DomainInspection["devices"];
   /** Xen's log so far. */
   readonly dmesg?: () => string;
   readonly clearDmesg?: () => void;
@@ -80,12 +84,31 @@ export class Xend {
     const idle = all
       ? entries.filter(({ incarnation, isBuilding }) => incarnation === undefined && !isBuilding)
       : [];
-    return [this.#dom0(running), ...running, ...idle.map(summary)];
+    return [this.#dom0(), ...running, ...idle.map(summary)];
   }
 
-  #dom0(running: readonly DomainSummary[]): DomainSummary {
-    const seconds = running.reduce((sum, domain) => sum + domain.seconds, 0);
-    return dom0Summary(seconds, this.options.host.figures().pcpus, this.startedAt);
+  #dom0(): DomainSummary {
+    const { guestSeconds, pcpus } = this.options.host.figures();
+    return dom0Summary(guestSeconds, pcpus, this.startedAt);
+  }
+
+  /** Everything at one moment. */
+  figures(): MachineFigures {
+    const { devices = () => [], host } = this.options;
+    const domains = this.#table.all().flatMap((entry) => {
+      const { incarnation } = entry;
+      if (incarnation === undefined) return [];
+      return domainFigures(entry, incarnation, devices(incarnation.domain.domid));
+    });
+    domains.sort((a, b) => a.domid - b.domid);
+    return machineFigures(host, this.node(), this.startedAt, [dom0Figures(this.#dom0()), ...domains]);
+  }
+
+  /** What is inside a domain. @throws XendError no-such-domain, wrong-state */
+  inspect(id: string): DomainInspection {
+    if (isDom0(id)) return DOM0_INSPECTION;
+    const { existing } = this.find(id);
+    return inspection(existing, this.options.inspectDevices?.(existing.domain.domid) ?? []);
   }
 
   /** @throws XendError no-such-domain */
