@@ -15,6 +15,7 @@ import {
   type ModuleBuilder,
 } from "../wasm/mod.ts";
 import { CTX } from "./context.ts";
+import { emitMetBreakpoints } from "./debug_registers.ts";
 import { ExitReason, Internal, Vector } from "./exit.ts";
 import { FRAME_CODE_MAP, FRAME_CPU_FLAGS, FrameFlag } from "./layout.ts";
 import { count, FAULTED, FOREIGN, isCanonical, READ, type Translate, WRITE } from "./paging.ts";
@@ -110,6 +111,8 @@ export function emitAccess(m: ModuleBuilder, translate: Translate, foreign: Fore
     });
   });
 
+  const met = emitMetBreakpoints(m);
+
   const raiseCanonical = (f: Builder, ctx: I32, size: I32) => {
     const vector = i32.select(i32.and(size, STACK_ACCESS), i32.const(Vector.SS), i32.const(Vector.GP));
     f.returnCall(fault, [ctx, vector, i32.const(0), i32.const(1)]);
@@ -125,6 +128,7 @@ export function emitAccess(m: ModuleBuilder, translate: Translate, foreign: Fore
       const split = f.let(i32.sub(4096, offset));
       const first = f.local("i32");
       f.do(count(ctx, CTX.slowAccesses));
+      f.if(i32.load(ctx, CTX.watching), () => f.call(met, [ctx, va, size, i32.const(kind)]));
       f.if(i32.and(isLong, i32.eqz(isCanonical(va))), () => raiseCanonical(f, ctx, info));
       f.if(i32.le_u(size, split), () => {
         f.set(first, f.call(translate, [ctx, va, i32.const(kind)]));

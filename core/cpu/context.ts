@@ -135,6 +135,9 @@ export const CONTEXT_FIELDS = {
   xcr0: "i64",
   efer: "i64",
   dr: ["i64", 8],
+  /** Nonzero: a breakpoint of DR7 is enabled. What the instruction met of them, as DR6 has it. See debug_registers.ts. */
+  watching: "i32",
+  debugHits: "i32",
   star: "i64",
   lstar: "i64",
   cstar: "i64",

@@ -14,6 +14,7 @@ import {
   STEP_RECORDS,
   TLB_ENTRIES,
 } from "./context.ts";
+import { instructionBreakpoints, setDebugRegisters } from "./debug_registers.ts";
 import { EXIT_COUNTERS, ExitReason, Internal, Vector } from "./exit.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import type { InterpreterImage } from "./interpreter.ts";
@@ -24,6 +25,9 @@ import { type DescriptorHooks, Outcome, Segmentation } from "./segmentation.ts";
 import { Spaces } from "./spaces.ts";
 import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "./layout.ts";
 import { EngineWord, World } from "./world.ts";
+
+/** BS of DR6. */
+const DR6_SINGLE_STEP = 0x4000;
 
 /**
  * What the engine asks of its owner. Hooks run on this worker and must not throw. `foreign` is called from inside guest code: it must not stop
@@ -149,6 +153,7 @@ export class Engine {
     const { world } = this;
     const leftAt = (ctx + CTX.left) >>> 2;
     const eflagsAt = (ctx + CTX.eflags) >>> 2;
+    const watchingAt = (ctx + CTX.watching) >>> 2;
     let left = budget;
     // After a load of SS the next instruction runs before anything else is looked at.
     let shadow = false;
@@ -156,10 +161,18 @@ export class Engine {
       if (left <= 0) return this.#finish(ctx, ExitReason.BUDGET, budget);
       let reason: number;
       const trap = (i32[eflagsAt] & Flag.TF) !== 0;
-      if (trap || shadow) {
+      const watching = i32[watchingAt] !== 0;
+      if (trap || shadow || watching) {
+        if (watching && this.#isKicked(ctx)) reason = ExitReason.KICK;
+        else if (watching && this.#meetsBreakpoint(ctx, shadow)) {
+          return this.#finish(ctx, ExitReason.TRAP_STEP, budget - left);
+        } else {
+          const resumes = i32[eflagsAt] & Flag.RF;
+          reason = this.#breaks(ctx) ? ExitReason.BREAKPOINT : this.#single(ctx, false);
+          if (reason === Internal.STEPPED && watching) i32[eflagsAt] &= ~resumes;
+        }
         shadow = false;
-        reason = this.#breaks(ctx) ? ExitReason.BREAKPOINT : this.#single(ctx, false);
-        if (trap && reason === Internal.STEPPED) {
+        if (reason === Internal.STEPPED && this.#isDebugDue(ctx, trap)) {
           return this.#finish(ctx, ExitReason.TRAP_STEP, budget - left + 1);
         }
       } else {
@@ -204,9 +217,12 @@ export class Engine {
       } else if (this.#segmentation && Segmentation.handles(reason)) {
         const outcome = this.#segmentation.handle(ctx, reason);
         if (outcome === Outcome.DONE) {
-          if (trap) return this.#finish(ctx, ExitReason.TRAP_STEP, budget - left + 1);
           shadow = reason === ExitReason.SEGLOAD &&
             (i32[(ctx + CTX.exitInfo) >>> 2] & 7) === SegmentNumber.ss;
+          // What a load of SS has met is told after the next instruction.
+          if ((trap || (watching && !shadow)) && this.#isDebugDue(ctx, trap)) {
+            return this.#finish(ctx, ExitReason.TRAP_STEP, budget - left + 1);
+          }
           left--;
           continue;
         }
@@ -222,6 +238,38 @@ export class Engine {
     if (retired > 0) cache.count(ctx, "retired", retired);
     if (reason < EXIT_COUNTERS) cache.count(ctx, "exits", 1, reason);
     return reason;
+  }
+
+  #isKicked(ctx: number): boolean {
+    return Atomics.load(this.#i32, (ctx + CTX.kick) >>> 2) !== 0;
+  }
+
+  /** Before an instruction that is watched: whether a breakpoint is on it. @param shadow what the load of SS before it has met counts on */
+  #meetsBreakpoint(ctx: number, shadow: boolean): boolean {
+    const { view } = this;
+    if (!shadow) view.set(ctx, "debugHits", 0);
+    const bits = instructionBreakpoints(view, ctx, this.#linearLow(ctx), this.#linearHigh(ctx));
+    if (bits !== 0) view.set(ctx, "exitInfo", bits);
+    return bits !== 0;
+  }
+
+  /** After an instruction: whether #DB is due, with DR6's bits in exitInfo. @param trap it began with TF set */
+  #isDebugDue(ctx: number, trap: boolean): boolean {
+    const { view } = this;
+    const bits = view.get(ctx, "debugHits") | (trap ? DR6_SINGLE_STEP : 0);
+    view.set(ctx, "debugHits", 0);
+    if (bits !== 0) view.set(ctx, "exitInfo", bits);
+    return bits !== 0;
+  }
+
+  /**
+   * The guest's debug registers. From now on its breakpoints are met: TRAP_STEP, before the instruction or after the access. I/O breakpoints are the
+   * owner's matter.
+   * @param addresses of DR0 to DR3
+   * @param control DR7
+   */
+  setDebugRegisters(ctx: number, addresses: readonly bigint[], control: number): void {
+    if (setDebugRegisters(this.view, ctx, addresses, control)) this.flushAll(ctx);
   }
 
   #breaks(ctx: number): boolean {

@@ -16,7 +16,7 @@ const engineReasons = {
   KICK: 2,
   /** An exception: faultVector, faultErrorCode, faultHasError, faultAddress (#PF). */
   FAULT: 3,
-  /** An instruction has retired that began with TF set: #DB is due. */
+  /** #DB is due: an instruction has retired that began with TF set or met a data breakpoint, or an instruction breakpoint is at rip. exitInfo = DR6's bits. */
   TRAP_STEP: 4,
   /** `hooks.foreign` asked to leave: exitInfo = what it returned. The instruction has not been done. */
   FOREIGN: 5,

@@ -221,6 +221,8 @@ function emitFill(m: ModuleBuilder) {
       f.do(i32.store(entry, f.call(codeMap, [ctx, info]), TLB_CODE));
       f.return(address);
     });
+    // Every access is to be seen.
+    f.if(i32.load(ctx, CTX.watching), () => f.return(address));
     const writeTag = f.local("i64");
     f.set(writeTag, -1n);
     f.if(i32.and(mayTag, i32.eqz(i32.and(flags, FrameFlag.HAS_CODE))), () => {

@@ -43,6 +43,7 @@ export function writeDebugRegister(cx: HypercallContext, number: number, lo: num
   if (number >= 0 && number <= 3) {
     if (!isGuestAddress(hi)) return -EPERM;
     state.setDebug(number, lo, hi);
+    watchDebugRegisters(cx);
     return 0;
   }
   if (number === 4 || number === 5) {
@@ -68,7 +69,16 @@ export function writeDebugRegister(cx: HypercallContext, number: number, lo: num
   }
   state.dr7Emulated = ioEnable;
   state.setDebug(7, lo & ~ioEnable, 0);
+  watchDebugRegisters(cx);
   return 0;
+}
+
+/** The processor has them from now on. */
+function watchDebugRegisters({ engine, vcpu: { ctx, state } }: HypercallContext): void {
+  const addresses = [0, 1, 2, 3].map((number) =>
+    BigInt(state.debugHi(number) >>> 0) << 32n | BigInt(state.debugLo(number) >>> 0)
+  );
+  engine.setDebugRegisters(ctx, addresses, state.debugLo(7));
 }
 
 /** @returns the register's index among `state.debug`, or -ENODEV */

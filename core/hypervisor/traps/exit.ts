@@ -13,7 +13,6 @@ import { TraceTrap } from "../trace/ring.ts";
 import { bounce, R11, RCX, registerIndex } from "./bounce.ts";
 import { guestCpuid } from "./cpuid.ts";
 import {
-  DR6_SINGLE_STEP,
   injectDebug,
   injectException,
   injectPageFault,
@@ -46,7 +45,7 @@ export function handleExit(cx: HypercallContext, reason: number): void {
     case ExitReason.FAULT:
       return fault(cx);
     case ExitReason.TRAP_STEP:
-      return injectDebug(cx, DR6_SINGLE_STEP);
+      return injectDebug(cx, info);
     case ExitReason.INT:
       return softwareInterrupt(cx, info & 0xff);
     case ExitReason.INT3:
