@@ -2,3 +2,5 @@
 export { Screen } from "./screen.ts";
 export { guardTerminal } from "./crash_guard.ts";
 export { MOUSE_OFF, MOUSE_ON } from "./terminal_modes.ts";
+export { InputDecoder, InputReader } from "./input.ts";
+export type { InputEvent, KeyEvent, MouseEvent, PasteEvent } from "./input_events.ts";
