@@ -91,7 +91,8 @@ unpack() {
   mkdir -p "$1" 2>/dev/null || return 1
   fresh=$1/.new.$build.$$
   mkdir -m 700 "$fresh" 2>/dev/null && fill "$fresh" 2>/dev/null || return 1
-  whole "$1/$build" || rm -rf "${1:?}/$build"
+  # Half tidied away: one that was not there a moment ago may be complete, and in use, by now.
+  [ ! -e "$1/$build" ] || whole "$1/$build" || rm -rf "${1:?}/$build"
   [ -e "$1/$build" ] || mv "$fresh" "$1/$build" 2>/dev/null
   forget
   rm -rf "$1/$build/${fresh##*/}"
