@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { builtinGuest } from "../core/toolstack/guests/builtin.ts";
 import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
 import { VERSION } from "../core/toolstack/version.ts";
 import { ROOT } from "./session.ts";
@@ -166,6 +168,15 @@ Deno.test("xend is the executable itself: a domain is created, listed, and all e
     const list = await machine.run(["list"]);
     assert.equal(list.code, 0, list.err);
     assert.match(list.out, /^Name +ID +Mem[^\n]*\nDomain-0 +0 [^\n]*\nalone +1 +16 +1 [^\n]*\n$/);
+    // It is unpacked by a worker, which is in the executable too.
+    const kernel = join(machine.folder, "cwd/echo.gz");
+    await Deno.writeFile(kernel, gzipSync(builtinGuest("echo") ?? ""));
+    const packed = await machine.run(["create", "guest.cfg", "name=packed", `kernel=${kernel}`]);
+    assert.equal(packed.code, 0, packed.err);
+    await Deno.writeFile(kernel, (await Deno.readFile(kernel)).subarray(0, 500));
+    const cut = await machine.run(["create", "guest.cfg", "name=cut", `kernel=${kernel}`]);
+    assert.equal(cut.code, 1);
+    assert.match(cut.err, /the gzip-compressed kernel is truncated/);
   } finally {
     const stopped = await machine.run(["xend", "stop"]);
     assert.equal(stopped.code, 0, stopped.err);

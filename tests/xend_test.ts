@@ -6,6 +6,7 @@ import { XendClient, XendFailure } from "../core/toolstack/api/client.ts";
 import { EXIT_LOCKED, selfCommand } from "../core/toolstack/api/launch.ts";
 import type { CreateRequest } from "../core/toolstack/api/types.ts";
 import { apiSocket, debugLog, type XendPaths } from "../core/toolstack/xend/paths.ts";
+import { OFFLINE } from "./guests.ts";
 
 async function inPlace(test: (paths: XendPaths) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "xend-" });
@@ -161,4 +162,41 @@ Deno.test("twenty idle guests: created in a flat time, listed at once, memory co
   assert(result.listMs < 200, `list took ${result.listMs} ms`);
   assert(result.mibPerDomain < 8, `${result.mibPerDomain} MiB a domain`);
   assert(result.rssAfterMiB < 150, `${result.rssAfterMiB} MiB are left`);
+});
+
+Deno.test({
+  name: "while a Debian kernel's domain is created, list answers within 100 ms",
+  ignore: OFFLINE,
+  fn: () =>
+    inPlace(async (paths) => {
+      using client = await XendClient.connect({ paths, start: true });
+      using other = await XendClient.connect({ paths });
+      const longest: number[] = [];
+      for (let turn = 0; turn < 5; turn++) {
+        const gaps: number[] = [];
+        let isCreated = false;
+        const lists = (async () => {
+          while (!isCreated) {
+            const at = performance.now();
+            await other.domains();
+            gaps.push(performance.now() - at);
+          }
+        })();
+        await client.create(
+          echo("linux", {
+            text: 'name = "linux"\nkernel = "debian:cloud"\nramdisk = "initramfs:busybox"\nmemory = 256\n',
+            paused: true,
+          }),
+        );
+        isCreated = true;
+        await lists;
+        await client.destroy("linux");
+        longest.push(Math.max(...gaps));
+      }
+      // On a busy machine some of them wait for a processor.
+      assert.ok(
+        Math.min(...longest) < 100,
+        `the longest waits were ${longest.map(Math.round).join(", ")} ms`,
+      );
+    }),
 });

@@ -68,6 +68,10 @@ export interface ElfImage {
   readonly notes: readonly Note[];
 }
 
+/** A file may claim as many notes and names as it likes: reading it must end soon. */
+const MOST_NOTES = 1 << 14;
+const LONGEST_NAME = 256;
+
 /** Offsets of the fields read, by ELF class (System V ABI, figures 4-3, 4-8 and 5-1). */
 const LAYOUT = {
   32: { ehdr: 52, phdr: 32, shdr: 40, word: 4 },
@@ -220,17 +224,19 @@ function parseSections(reader: Reader, width: 32 | 64): Section[] {
   });
   const names = raw[nameIndex];
   return raw.map(({ nameOffset, ...section }) => ({
-    name: names === undefined ? "" : cString(bytes, names.offset + nameOffset),
+    name: names === undefined ? "" : cString(bytes, names.offset + nameOffset, LONGEST_NAME),
     ...section,
   }));
 }
 
-/** The NUL-terminated Latin-1 string at an offset; it ends with the file at the latest. */
-export function cString(bytes: Uint8Array, offset: number): string {
+/** The NUL-terminated Latin-1 string at an offset; it ends with the file, or after `longest` bytes, at the latest. */
+export function cString(bytes: Uint8Array, offset: number, longest = 1 << 16): string {
   if (!(offset >= 0 && offset < bytes.length)) return "";
-  const end = bytes.indexOf(0, offset);
   let text = "";
-  for (const byte of bytes.subarray(offset, end < 0 ? bytes.length : end)) text += String.fromCharCode(byte);
+  for (const byte of bytes.subarray(offset, offset + longest)) {
+    if (byte === 0) break;
+    text += String.fromCharCode(byte);
+  }
   return text;
 }
 
@@ -240,21 +246,20 @@ function collectNotes(bytes: Uint8Array, segments: readonly Segment[], sections:
   for (const segment of segments) {
     // Some binutils leave p_offset of note segments at 0 (libelf skips those as well).
     if (segment.type !== PT_NOTE || segment.offset === 0) continue;
-    notes.push(...parseNotes(bytes, segment.offset, segment.fileSize));
+    parseNotes(notes, bytes, segment.offset, segment.fileSize);
   }
   if (notes.some(({ owner }) => owner === "Xen")) return notes;
   for (const section of sections) {
-    if (section.type === SHT_NOTE) notes.push(...parseNotes(bytes, section.offset, section.size));
+    if (section.type === SHT_NOTE) parseNotes(notes, bytes, section.offset, section.size);
   }
   return notes;
 }
 
 /**
- * Reads a run of notes, 4-byte aligned as Xen writes them also in 64-bit files.
+ * Adds a run of notes, 4-byte aligned as Xen writes them also in 64-bit files.
  * A last note may claim more than its segment holds (GRUB's 32-bit image has one): what the file has of it counts.
  */
-function parseNotes(bytes: Uint8Array, offset: number, size: number): Note[] {
-  const notes: Note[] = [];
+function parseNotes(notes: Note[], bytes: Uint8Array, offset: number, size: number): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = offset + size;
   let at = offset;
@@ -266,10 +271,12 @@ function parseNotes(bytes: Uint8Array, offset: number, size: number): Note[] {
     const descStart = at + 12 + align4(nameSize);
     const descEnd = descStart + descSize;
     const name = bytes.subarray(at + 12, at + 12 + nameSize);
-    notes.push({ owner: cString(name, 0), type, desc: bytes.subarray(descStart, descEnd) });
+    if (notes.length === MOST_NOTES) {
+      throw new ImageError("corrupt", `the ELF file has more than ${MOST_NOTES} notes`);
+    }
+    notes.push({ owner: cString(name, 0, LONGEST_NAME), type, desc: bytes.subarray(descStart, descEnd) });
     at = descStart + align4(descSize);
   }
-  return notes;
 }
 
 function align4(size: number): number {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
+import { parseElf, PT_NOTE } from "./elf.ts";
 import { makeElf, word } from "./elf_writer.ts";
 import { ImageError, type ImageErrorKind } from "./errors.ts";
 import { parseKernel, pvPlacement } from "./kernel.ts";
@@ -196,4 +197,12 @@ Deno.test("no cut or flipped byte of an image makes anything but an ImageError",
       }
     }
   }
+});
+
+Deno.test("a file that claims notes or names without end is refused or read soon", () => {
+  const note = { type: PT_NOTE, paddr: 0n, data: new Uint8Array(1 << 20) };
+  refuses("corrupt", /more than 16384 notes/, () => parseKernel(makeElf({ segments: [note] })));
+  const name = "x".repeat(1 << 20);
+  const { sections } = parseElf(makeElf({ segments: [], sections: [{ name, type: 1, data: code }] }));
+  assert.deepEqual(sections.map(({ name }) => name.length), [0, 256, ".shstrtab".length]);
 });

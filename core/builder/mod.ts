@@ -1,10 +1,12 @@
 /** Kernel images and start-of-day memory: what libelf and libxenguest are in Xen. */
 export { ImageError, type ImageErrorKind } from "./errors.ts";
 export { describeFile } from "./identify.ts";
+export { readKernel } from "./image_reader.ts";
 export { type KernelImage, type KernelMode, parseKernel, type PvPlacement, pvPlacement } from "./kernel.ts";
 export { XEN_ELFNOTE, type XenNotes } from "./notes.ts";
 export {
   buildPv,
+  buildPvWithBreaks,
   type DomainFrames,
   type PageTableFrame,
   planPv,

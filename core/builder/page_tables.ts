@@ -1,12 +1,13 @@
+import type { Steps } from "../hypervisor/steps.ts";
 import { hex, ImageError } from "./errors.ts";
 
 /** Bootstrap page tables of a PV guest: which tables a set of mappings needs, in which frames, and their entries. */
 
-const PRESENT = 1n;
-const WRITE = 2n;
-const USER = 4n;
-const ACCESSED = 0x20n;
-const DIRTY = 0x40n;
+const PRESENT = 1;
+const WRITE = 2;
+const USER = 4;
+const ACCESSED = 0x20;
+const DIRTY = 0x40;
 
 /** Levels and address width of a PV guest's page tables: four-level, or PAE. */
 export interface PagingMode {
@@ -86,41 +87,45 @@ function tableIndex(tables: readonly Table[]): (level: number, address: bigint, 
 }
 
 /**
- * Writes all entries. Leaf entries are read-write but for those that show a page table, which are read-only
- * (Xen refuses to pin anything else); the user bit of leaf entries is added by Xen when it validates them.
+ * Writes all entries, a table at a time. Leaf entries are read-write but for those that show a page table, which are
+ * read-only (Xen refuses to pin anything else); the user bit of leaf entries is added by Xen when it validates them.
  * @param frames the domain's frames, pfn i at byte i * 4096; the tables' frames must be zero
+ * @returns steps of at most 512 entries, to be taken to the last
  */
-export function writePageTables(
+export function* writePageTables(
   frames: Uint8Array,
   mode: PagingMode,
   mappings: readonly Mapping[],
   tables: readonly Table[],
   pfnToMfn: (pfn: number) => number,
-): void {
+): Steps<void> {
   const view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
   const lookup = tableIndex(tables);
   const tablePfns = new Set(tables.map(({ pfn }) => pfn));
-  const entry = (table: Table, address: bigint, pfn: number, bits: bigint) => {
-    const slot = Number(
-      (address >> levelShift(table.level)) & (table.level === 3 && mode.levels === 3 ? 3n : 511n),
-    );
-    view.setBigUint64(table.pfn * 4096 + slot * 8, BigInt(pfnToMfn(pfn)) << 12n | bits, true);
+  /** No BigInt for each page: there are tens of thousands. */
+  const entry = (table: Table, slot: number, pfn: number, bits: number) => {
+    const at = table.pfn * 4096 + slot * 8, mfn = pfnToMfn(pfn);
+    view.setUint32(at, ((mfn & 0xfffff) << 12 | bits) >>> 0, true);
+    view.setUint32(at + 4, Math.floor(mfn / 0x10_0000), true);
   };
   for (const table of tables) {
     if (table.level === mode.levels) continue;
-    entry(
-      lookup(table.level + 1, table.from, mode),
-      table.from,
-      table.pfn,
-      PRESENT | WRITE | USER | ACCESSED | DIRTY,
-    );
+    const parent = lookup(table.level + 1, table.from, mode);
+    const slot = Number(table.from >> levelShift(parent.level)) &
+      (mode.levels === 3 && parent.level === 3 ? 3 : 511);
+    entry(parent, slot, table.pfn, PRESENT | WRITE | USER | ACCESSED | DIRTY);
   }
-  for (const mapping of mappings) {
-    for (let page = 0; page < mapping.pages; page++) {
-      const address = mapping.from + BigInt(page) * 4096n;
-      const pfn = mapping.pfn + page;
-      const writable = tablePfns.has(pfn) ? 0n : WRITE;
-      entry(lookup(1, address, mode), address, pfn, PRESENT | ACCESSED | writable);
+  for (const { from, pages, pfn } of mappings) {
+    for (let page = 0; page < pages;) {
+      const address = from + BigInt(page) * 4096n;
+      const table = lookup(1, address, mode);
+      const first = Number(address >> 12n & 511n), count = Math.min(512 - first, pages - page);
+      for (let i = 0; i < count; i++) {
+        const shown = pfn + page + i;
+        entry(table, first + i, shown, PRESENT | ACCESSED | (tablePfns.has(shown) ? 0 : WRITE));
+      }
+      page += count;
+      yield;
     }
   }
 }

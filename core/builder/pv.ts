@@ -6,6 +6,7 @@ import { type KernelImage, type PvPlacement, pvPlacement } from "./kernel.ts";
 import { PAGING, writePageTables } from "./page_tables.ts";
 import { imagePages, layoutPv, memoryNeeded, type PvLayout } from "./pv_layout.ts";
 import { MAX_GUEST_CMDLINE, SIF_MOD_START_PFN } from "../hypervisor/abi/xen.ts";
+import { runSteps, runStepsWithBreaks, type Steps } from "../hypervisor/steps.ts";
 import { writeStartInfo } from "./start_info.ts";
 
 /** A domain's memory as its builder sees it. */
@@ -64,25 +65,52 @@ export interface PvStart {
 
 const EFLAGS_IF = 1n << 9n;
 
-function loadKernel(bytes: Uint8Array, { kernel }: PvImages, layout: PvLayout, symtabOffset?: number): void {
+/** Copied, zeroed or listed in one step: a millisecond or so. */
+const STEP_BYTES = 1 << 20;
+const STEP_PAGES = 1 << 15;
+
+function* copy(target: Uint8Array, source: Uint8Array, at: number): Steps<void> {
+  for (let done = 0; done < source.length; done += STEP_BYTES) {
+    target.set(source.subarray(done, done + STEP_BYTES), at + done);
+    yield;
+  }
+}
+
+function* zero(target: Uint8Array, from: number, to: number): Steps<void> {
+  for (let at = from; at < to; at += STEP_BYTES) {
+    target.fill(0, at, Math.min(to, at + STEP_BYTES));
+    yield;
+  }
+}
+
+function* loadKernel(
+  bytes: Uint8Array,
+  { kernel }: PvImages,
+  layout: PvLayout,
+  symtabOffset?: number,
+): Steps<void> {
   const { elf } = kernel;
   const base = layout.kernel.pfn * 4096;
   const area = bytes.subarray(base, base + layout.kernel.pages * 4096);
   for (const segment of elf.segments) {
     if (segment.type !== PT_LOAD) continue;
     const at = Number(segment.paddr - kernel.physicalStart);
-    area.set(elf.bytes.subarray(segment.offset, segment.offset + segment.fileSize), at);
-    area.fill(0, at + segment.fileSize, at + Number(segment.memSize));
+    yield* copy(area, elf.bytes.subarray(segment.offset, segment.offset + segment.fileSize), at);
+    yield* zero(area, at + segment.fileSize, at + Number(segment.memSize));
   }
   if (symtabOffset !== undefined) writeBsdSymtab(elf, area.subarray(symtabOffset));
 }
 
-function writeP2m({ bytes, nrPages, pfnToMfn }: DomainFrames, width: 32 | 64, { p2m }: PvLayout): void {
-  const at = p2m.pfn * 4096;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, p2m.pages * 4096);
+function* writeP2m(frames: DomainFrames, width: 32 | 64, { p2m }: PvLayout): Steps<void> {
+  const { bytes, nrPages } = frames;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + p2m.pfn * 4096, p2m.pages * 4096);
   for (let pfn = 0; pfn < nrPages; pfn++) {
-    if (width === 64) view.setBigUint64(pfn * 8, BigInt(pfnToMfn(pfn)), true);
-    else view.setUint32(pfn * 4, pfnToMfn(pfn), true);
+    const mfn = frames.pfnToMfn(pfn);
+    if (width === 64) {
+      view.setUint32(pfn * 8, mfn >>> 0, true);
+      view.setUint32(pfn * 8 + 4, Math.floor(mfn / 2 ** 32), true);
+    } else view.setUint32(pfn * 4, mfn, true);
+    if ((pfn + 1) % STEP_PAGES === 0) yield;
   }
 }
 
@@ -121,6 +149,15 @@ export function planPv({ kernel, ramdisk }: Pick<PvImages, "kernel" | "ramdisk">
  * @throws ImageError as `planPv`
  */
 export function buildPv(domain: PvDomain, images: PvImages): PvStart {
+  return runSteps(pvSteps(domain, images));
+}
+
+/** The same for a thread that has others to serve meanwhile. */
+export function buildPvWithBreaks(domain: PvDomain, images: PvImages): Promise<PvStart> {
+  return runStepsWithBreaks(pvSteps(domain, images));
+}
+
+function* pvSteps(domain: PvDomain, images: PvImages): Steps<PvStart> {
   const { frames } = domain;
   const { bytes, nrPages } = frames;
   const pfnToMfn = (pfn: number) => frames.pfnToMfn(pfn);
@@ -131,18 +168,20 @@ export function buildPv(domain: PvDomain, images: PvImages): PvStart {
   const virtual = (pfn: number) => virtBase + BigInt(pfn) * 4096n;
 
   const { symtabStart, hypercallPage: hypercallVa } = placement;
-  loadKernel(
+  yield* loadKernel(
     bytes,
     images,
     layout,
     symtabStart === undefined ? undefined : Number(symtabStart - placement.kernelStart),
   );
-  if (ramdisk !== undefined && layout.ramdisk !== undefined) bytes.set(ramdisk, layout.ramdisk.pfn * 4096);
-  writeP2m(frames, width, layout);
+  if (ramdisk !== undefined && layout.ramdisk !== undefined) {
+    yield* copy(bytes, ramdisk, layout.ramdisk.pfn * 4096);
+  }
+  yield* writeP2m(frames, width, layout);
 
   const tables = [...layout.bootstrapTables, ...layout.p2mTables];
   for (const { pfn } of tables) page(pfn).fill(0);
-  writePageTables(bytes, PAGING[width], layout.mappings, tables, pfnToMfn);
+  yield* writePageTables(bytes, PAGING[width], layout.mappings, tables, pfnToMfn);
 
   let hypercallPagePfn: number | undefined;
   if (hypercallVa !== undefined) {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { type ElfFile, makeElf } from "./elf_writer.ts";
 import { ImageError } from "./errors.ts";
 import { parseKernel } from "./kernel.ts";
 import { XEN_ELFNOTE } from "./notes.ts";
-import { buildPv, type PvStart } from "./pv.ts";
+import { buildPv, buildPvWithBreaks, type PvStart } from "./pv.ts";
 import { start_info } from "../hypervisor/abi/xen.ts";
 import type { StartInfo } from "./start_info.ts";
 
@@ -282,4 +283,27 @@ Deno.test("no flipped byte of an image makes the builder fail with anything but 
     }
   }
   assert.ok(built > 100, `${built} variants still start`);
+});
+
+Deno.test("built with breaks a domain's memory is the same, and this thread goes on meanwhile", async () => {
+  const kernel = parseKernel(makeElf({
+    segments: [{ paddr: 0n, data: code }, { paddr: 0x2000n, data: new Uint8Array(64 << 20).fill(0x5a) }],
+    notes: named,
+  }));
+  const ramdisk = new Uint8Array(64 << 20).fill(0xa5);
+  const domain = (bytes: Uint8Array) => ({
+    frames: { bytes, nrPages: bytes.length / 4096, pfnToMfn: (pfn: number) => MFN_BASE + pfn },
+    sharedInfoMfn: 0x77,
+    storeEvtchn: 1,
+    consoleEvtchn: 2,
+  });
+  const [atOnce, inSteps] = [new Uint8Array(160 << 20), new Uint8Array(160 << 20)];
+  const images = { kernel, ramdisk, cmdline: "" };
+  const start = buildPv(domain(atOnce), images);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  assert.deepEqual(await buildPvWithBreaks(domain(inSteps), images), start);
+  clearInterval(timer);
+  assert.equal(Buffer.compare(atOnce, inSteps), 0);
+  assert.ok(turns >= 2, `the event loop turned ${turns} times`);
 });

@@ -4,6 +4,7 @@
  */
 import type { HypercallContext } from "./context.ts";
 import type { Domain } from "./domain.ts";
+import type { Steps } from "./steps.ts";
 import type { Vcpu } from "./vcpu.ts";
 
 /** The state a builder leaves: what vCPU 0 starts with and what the hypervisor must type. `PvStart` of core/builder is one. */
@@ -19,8 +20,8 @@ export interface GuestStart {
 }
 
 export interface GuestSupport {
-  /** Main thread: a fresh domain's tables (shared info, m2p, Xen's page tables, frame accounting, event channels, grants). */
-  initDomain(domain: Domain): void;
+  /** Main thread: a fresh domain's tables (shared info, m2p, Xen's page tables, frame accounting, event channels, grants); nobody else knows it yet. */
+  initDomain(domain: Domain): Steps<void>;
   /** Main thread: an unbound channel of the domain whose other end is Domain-0's. @returns the guest's port */
   allocateDom0Channel(domain: Domain): number;
   /** Main thread: after the builder ran. Types and pins its page tables, sets vCPU 0's context. @throws Error when the tables are bad */

@@ -33,6 +33,7 @@ import { Shutdown, shutdownName } from "./report.ts";
 import { shutdownDomain } from "./shutdown.ts";
 import { threadTimeNs, updateWallClock } from "./time.ts";
 import { traceBytes, Tracer } from "./trace/mod.ts";
+import { runStepsWithBreaks } from "./steps.ts";
 import { Views } from "./struct.ts";
 import { Runstate } from "./vcpu.ts";
 import { XenLog } from "./xen_log.ts";
@@ -262,7 +263,7 @@ export class Host implements AsyncDisposable {
     try {
       memory = this.#memories.take(layout.pages);
       domain = this.#attach({ domid, name, memory, layout }, owned, spec);
-      this.#support.initDomain(domain);
+      await runStepsWithBreaks(this.#support.initDomain(domain));
       const storePort = this.#support.allocateDom0Channel(domain);
       const consolePort = this.#support.allocateDom0Channel(domain);
       const { header } = domain;

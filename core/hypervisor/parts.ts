@@ -5,12 +5,7 @@ import type { Domain } from "./domain.ts";
 import type { HostParts } from "./host.ts";
 import { pvSupport } from "./pv_support.ts";
 import { pvEngineHooks } from "./traps/engine_hooks.ts";
-
-/** From sources a pCPU worker's script lies beside this file; a bundle (tools/compile) has it compiled, at the same path from its chunks' folder. */
-function workerUrl(self: string): URL {
-  const isSources = self.endsWith("/core/hypervisor/parts.ts");
-  return new URL(isSources ? "./pcpu_worker.ts" : "./core/hypervisor/pcpu_worker.js", self);
-}
+import { workerScript } from "./worker_script.ts";
 
 /** An engine over a domain's memory. */
 export function makeXenEngine(image: InterpreterImage, domain: Domain): Engine {
@@ -27,7 +22,7 @@ let image: InterpreterImage | undefined;
 export function xenParts(store?: InterpreterStore): HostParts {
   const interpreter = () => image ??= buildInterpreter({}, store);
   return {
-    workerUrl: workerUrl(import.meta.url),
+    workerUrl: workerScript(import.meta.url, "core/hypervisor/parts.ts", "core/hypervisor/pcpu_worker.ts"),
     support: pvSupport,
     get image() {
       return interpreter();

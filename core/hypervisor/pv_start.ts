@@ -15,21 +15,25 @@ import { DOM0, initChannels } from "./events/mod.ts";
 import { initGrants, setEntry, shareFrame } from "./grants/mod.ts";
 import type { GuestStart } from "./guest.ts";
 import { PAGE } from "./layout.ts";
-import { initialiseFrames } from "./mm/allocator.ts";
+import { FRAMES_AT_ONCE, initialiseFrames } from "./mm/allocator.ts";
 import { PageType, PINNED } from "./mm/frame_info.ts";
 import { buildM2pTables, setM2p } from "./mm/m2p.ts";
 import { NO_TLB, PageTypes } from "./mm/page_types.ts";
+import type { Steps } from "./steps.ts";
 import { setGuestContext } from "./traps/guest_context.ts";
 
 const UPCALL_MASK = vcpu_info.offset("evtchn_upcall_mask");
 
 /** Frames, machine-to-phys table, shared info and event channels of a fresh domain. */
-export function initPvDomain(domain: Domain): void {
+export function* initPvDomain(domain: Domain): Steps<void> {
   const { header, layout } = domain;
   const types = new PageTypes(domain, NO_TLB);
-  initialiseFrames(types, header.totPages);
+  yield* initialiseFrames(types, header.totPages);
   buildM2pTables(domain);
-  for (let pfn = 0; pfn < header.totPages; pfn++) setM2p(domain, pfn, pfn, 0);
+  for (let pfn = 0; pfn < header.totPages; pfn++) {
+    setM2p(domain, pfn, pfn, 0);
+    if (pfn % FRAMES_AT_ONCE === 0) yield;
+  }
   shareFrame(types, layout.reserve.sharedInfo / PAGE);
   // All vCPUs begin with events masked (xc_dom_x86.c, shared_info_x86_64).
   for (let id = 0; id < XEN_LEGACY_MAX_VCPUS; id++) {

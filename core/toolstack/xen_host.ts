@@ -1,5 +1,5 @@
 /** The real host behind `XenHost`: hypervisor, builder and Domain-0's console and XenStore, wired together. */
-import { buildPv } from "../builder/mod.ts";
+import { buildPvWithBreaks } from "../builder/mod.ts";
 import { ConsoleRing, domainPath, toText, XenStoreService } from "../dom0/mod.ts";
 import { Host, type HostParts } from "../hypervisor/host.ts";
 import type { DomainInfo, HostDomain } from "../hypervisor/host_domain.ts";
@@ -176,7 +176,7 @@ export async function startXenHost(options: XenHostOptions = {}): Promise<RealXe
         memoryMapMiB: spec.maxMemoryMiB,
         vcpus: spec.vcpus,
         handle: uuidBytes(uuid),
-        build: (target) => buildPv(target, spec),
+        build: (target) => buildPvWithBreaks(target, spec),
       });
       try {
         return new XenDomain(domain, store, spec, uuid);

@@ -1,4 +1,4 @@
-/** One bundle of the whole program: mod.ts and the pCPU workers' script, cut into chunks so that each command loads only its own. */
+/** One bundle of the whole program: mod.ts and the workers' scripts, cut into chunks so that each command loads only its own. */
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ import { FileInterpreterStore, generatorDigest } from "../../core/toolstack/inte
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const MAIN = "mod.js";
-const ENTRIES = ["mod.ts", "core/hypervisor/pcpu_worker.ts"];
+const ENTRIES = ["mod.ts", "core/hypervisor/pcpu_worker.ts", "core/builder/image_worker.ts"];
 
 /** What `deno bundle` finds wrong, in its own words. */
 export class BundleError extends Error {

@@ -4,6 +4,7 @@ import { DomainHeader } from "../layout.ts";
 import { Lock } from "../lock.ts";
 import type { PageTypes } from "./page_types.ts";
 import { returnPages } from "../memory_return.ts";
+import type { Steps } from "../steps.ts";
 import { ALLOCATED, ON_FREE_STACK, RETURNED } from "./frame_info.ts";
 import { INVALID_M2P_LO, setM2p } from "./m2p.ts";
 
@@ -100,26 +101,32 @@ export function takeFrames(types: PageTypes, first: number, count: number): void
   });
 }
 
+/** 1 ms or so: with the lock of the stack held, or in one step. */
+export const FRAMES_AT_ONCE = 16384;
+
 /**
  * Start of day: `owned` frames from 0 belong to the guest, the others are free; the lowest free frame is handed out first.
  */
-export function initialiseFrames(types: PageTypes, owned: number): void {
+export function* initialiseFrames(types: PageTypes, owned: number): Steps<void> {
   const { domain } = types;
   const { header, layout } = domain;
-  for (let frame = 0; frame < owned; frame++) types.setCountInfo(frame, ALLOCATED | 1);
+  // Nobody else looks yet: plain stores.
+  const words = domain.views.u32;
+  for (let frame = 0; frame < owned; frame++) {
+    words[domain.countIndex(frame)] = ALLOCATED | 1;
+    if (frame % FRAMES_AT_ONCE === 0) yield;
+  }
   const stack = layout.reserve.freeFrames >>> 2;
   header.freeFrames = 0;
   for (let frame = layout.frames - 1; frame >= owned; frame--) {
-    domain.views.u32[stack + header.freeFrames++] = frame;
+    words[stack + header.freeFrames++] = frame;
     // Fresh memory has no pages yet.
-    types.setCountInfo(frame, ON_FREE_STACK | RETURNED);
+    words[domain.countIndex(frame)] = ON_FREE_STACK | RETURNED;
+    if (frame % FRAMES_AT_ONCE === 0) yield;
   }
   header.unreturnedFrames = 0;
   header.totPages = owned;
 }
-
-/** Frames looked at with the lock of the stack held: 1 ms or so. */
-const FRAMES_AT_ONCE = 16384;
 
 /**
  * Main thread: the pages of frames that the domain has given back, and not got again since, go back to the host.

@@ -122,7 +122,7 @@ function act(vcpu: Vcpu): void {
 }
 
 export const fakeSupport: GuestSupport = {
-  initDomain() {},
+  *initDomain() {},
   allocateDom0Channel: () => 7,
   startDomain(domain) {
     for (const vcpu of domain.vcpus) domain.machine.scheduler.clearFlags(vcpu, 1);

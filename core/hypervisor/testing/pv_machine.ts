@@ -15,6 +15,7 @@ import { Machine } from "../machine.ts";
 import { makeXenEngine } from "../parts.ts";
 import { pvSupport } from "../pv_support.ts";
 import type { Report } from "../report.ts";
+import { runSteps } from "../steps.ts";
 import { Views } from "../struct.ts";
 import type { Vcpu } from "../vcpu.ts";
 
@@ -81,7 +82,7 @@ export class PvMachine {
       state.schedIndex = this.machine.scheduler.add(domid, id);
     }
     const domain = this.machine.attach({ domid, name: `test${domid}`, memory, layout });
-    pvSupport.initDomain(domain);
+    runSteps(pvSupport.initDomain(domain));
     const made = new PvDomain(this, domain);
     made.start();
     return made;

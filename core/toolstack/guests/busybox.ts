@@ -64,16 +64,24 @@ Busybox on Linux, in a PV domain. "poweroff" ends it; "resize" after the termina
 
 `;
 
+/** Where a text lies at or behind `from`, else -1. As text, all of a file of megabytes would be decoded first. */
+function find(bytes: Uint8Array, text: string, from: number): number {
+  const wanted = new TextEncoder().encode(text);
+  for (let at = bytes.indexOf(wanted[0], from); at >= 0; at = bytes.indexOf(wanted[0], at + 1)) {
+    if (wanted.every((byte, i) => bytes[at + i] === byte)) return at;
+  }
+  return -1;
+}
+
 /**
  * The applets that a busybox binary knows, read from the table in it (the binary may not run on this machine).
  * @throws FetchError when it has no such table
  */
 export function appletNames(busybox: Uint8Array): string[] {
-  const text = new TextDecoder("latin1").decode(busybox);
-  const start = text.indexOf(FIRST_NAMES);
-  const end = text.indexOf("\0\0", start);
-  if (start < 0 || end < 0) throw new FetchError("this busybox has no table of applets that could be found");
-  return text.slice(start, end).split("\0");
+  const start = find(busybox, FIRST_NAMES, 0);
+  const end = start < 0 ? -1 : find(busybox, "\0\0", start);
+  if (end < 0) throw new FetchError("this busybox has no table of applets that could be found");
+  return new TextDecoder("latin1").decode(busybox.subarray(start, end)).split("\0");
 }
 
 export interface BusyboxOptions {

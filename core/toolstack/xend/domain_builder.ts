@@ -1,4 +1,4 @@
-/** Builds domains, one at a time: building takes this thread, and images tens of megabytes. */
+/** Builds domains, one at a time: building takes most of this thread, and images tens of megabytes. */
 import { ImageError } from "../../builder/mod.ts";
 import type { ControlledDomain, ControlledHost } from "../host.ts";
 import { applyScheduling } from "./controls.ts";
@@ -34,8 +34,6 @@ export class DomainBuilder {
 
   async #create(entry: DomainEntry, images: DomainImages): Promise<ControlledDomain> {
     const { config } = entry.settings;
-    // Requests that came while an image was unpacked are served before the next long step.
-    await new Promise((resolve) => setTimeout(resolve, 0));
     try {
       return await this.host.createDomain({
         name: entry.name,

@@ -1,6 +1,6 @@
 /** From a request to a domain that can be built: the configuration, and the files that it names. */
 import { isAbsolute, resolve } from "node:path";
-import { ImageError, type KernelImage, parseKernel, planPv } from "../../builder/mod.ts";
+import { ImageError, type KernelImage, planPv, readKernel } from "../../builder/mod.ts";
 import type { CreateRequest } from "../api/types.ts";
 import {
   ConfigError,
@@ -98,9 +98,7 @@ export class FileSource implements DomainSource {
       };
       const kernelBytes = await read(config.kernel, "kernel");
       const ramdisk = config.ramdisk === undefined ? undefined : await read(config.ramdisk, "ramdisk");
-      // What came in meanwhile is served before tens of megabytes are unpacked.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      const kernel = parseKernel(kernelBytes);
+      const kernel = await readKernel(kernelBytes);
       const { placement } = planPv({ kernel, ramdisk }, config.memoryMiB * 256);
       if (placement.width !== 64) {
         throw new ImageError(
