@@ -6,11 +6,11 @@ import { DomainControl } from "./control.ts";
 import { Priority } from "./credit.ts";
 import type { Domain } from "./domain.ts";
 import { inspect, type Inspection } from "./inspection.ts";
-import { DomainHeader, PauseFlag } from "./layout.ts";
+import { DomainHeader, NONE, PauseFlag } from "./layout.ts";
 import type { ShutdownName } from "./report.ts";
 import type { GuestStart } from "./guest.ts";
 import type { SchedEntry } from "./scheduler.ts";
-import { Runstate } from "./vcpu.ts";
+import { Runstate, type Vcpu } from "./vcpu.ts";
 
 /** How a domain ended from inside, or that it was destroyed from outside. */
 export interface DomainEnd {
@@ -27,7 +27,10 @@ export interface VcpuInfo {
   readonly online: boolean;
   /** The pCPU it runs on or last ran on; -1 when it never ran. */
   readonly pcpu: number;
+  /** Time that the host gave it: what the host used the core for otherwise meanwhile is not in it, though run states count it. */
   readonly cpuTimeNs: number;
+  /** Time on a pCPU by the clock: what credits and caps go by. */
+  readonly scheduledNs: number;
   /** Instructions retired. */
   readonly retired: number;
   /** Run states, nanoseconds (RUNSTATE_*): it could run and had no pCPU (Linux's steal time), it waited for an event. */
@@ -108,7 +111,7 @@ const PRIORITY_NAMES = new Map(
 const VCPU_STATES = ["running", "runnable", "blocked", "offline"] as const;
 
 /** What is booked, and for how long it runs now. */
-function cpuTime(sched: SchedEntry, now: number): number {
+function scheduledTime(sched: SchedEntry, now: number): number {
   return sched.cpuTime + (sched.pcpu >= 0 ? Math.max(0, now - sched.ranSince) : 0);
 }
 
@@ -122,6 +125,8 @@ export class HostDomain implements AsyncDisposable {
   readonly #resolveEnd: (end: DomainEnd) => void;
   #destroyed: Promise<void> | undefined;
   #end: DomainEnd | undefined;
+  /** By vCPU: the CPU time that was told last. */
+  readonly #cpuTimes: number[] = [];
 
   constructor(
     private readonly owner: DomainOwner,
@@ -228,7 +233,17 @@ export class HostDomain implements AsyncDisposable {
   /** Of all of its vCPUs. */
   get cpuTimeNs(): number {
     const now = this.domain.machine.clock.peek();
-    return this.domain.vcpus.reduce((sum, { sched }) => sum + cpuTime(sched, now), 0);
+    return this.domain.vcpus.reduce((sum, vcpu) => sum + this.#told(vcpu, now), 0);
+  }
+
+  /** CPU time, and never less than was told before: of what is not settled yet it is a guess. */
+  #told({ id, sched }: Vcpu, now: number): number {
+    const { pcpus } = this.domain.machine;
+    const share = sched.lastPcpu === NONE ? 0 : pcpus[sched.lastPcpu].share;
+    const scheduled = scheduledTime(sched, now);
+    const open = scheduled - sched.cpuTime + sched.unsettled;
+    const time = scheduled - sched.withheld - (share === 0 ? 0 : open * (1 - share));
+    return this.#cpuTimes[id] = Math.max(this.#cpuTimes[id] ?? 0, time);
   }
 
   /** What it holds inside the hypervisor; as `info`, but it takes milliseconds for a large domain. */
@@ -241,7 +256,8 @@ export class HostDomain implements AsyncDisposable {
     const { domain } = this;
     const { header, context } = domain;
     const now = domain.machine.clock.peek();
-    const vcpus = domain.vcpus.map(({ id, sched, state, runState, ctx, isUp }): VcpuInfo => {
+    const vcpus = domain.vcpus.map((vcpu): VcpuInfo => {
+      const { id, sched, state, runState, ctx, isUp } = vcpu;
       const inState = (which: Runstate) =>
         state.runstateTimes(which) + (state.runstate === which ? Math.max(0, now - state.runstateSince) : 0);
       return {
@@ -249,7 +265,8 @@ export class HostDomain implements AsyncDisposable {
         state: VCPU_STATES[runState],
         online: isUp,
         pcpu: sched.lastPcpu,
-        cpuTimeNs: cpuTime(sched, now),
+        cpuTimeNs: this.#told(vcpu, now),
+        scheduledNs: scheduledTime(sched, now),
         retired: context.number(ctx, "retired"),
         runnableNs: inState(Runstate.runnable),
         blockedNs: inState(Runstate.blocked),

@@ -44,6 +44,8 @@ export const PcpuState = struct("pcpu", {
   /** Nanoseconds; system time since which it sleeps, which is not booked yet, 0: it does not. */
   idleTime: "f64",
   idleSince: "f64",
+  /** What part of its time the host gave the thread lately; 0: not known. */
+  share: "f64",
   switches: "f64",
   pad: array("u8", 8),
 });
@@ -85,9 +87,11 @@ export const SchedVcpu = struct("sched_vcpu", {
   credit: "f64",
   /** System time when it came into the run queue. */
   queuedSince: "f64",
-  /** Nanoseconds: CPU time; since when it is not booked. */
+  /** Nanoseconds: time on a pCPU; since when it is not booked; how much of it the host did not give to the pCPU's thread, and for how much of it that is not known yet (CpuMeter). */
   cpuTime: "f64",
   ranSince: "f64",
+  withheld: "f64",
+  unsettled: "f64",
   /** Counters: times it was put on a pCPU, on another than before, woken, parked. */
   switches: "f64",
   migrations: "f64",

@@ -1,5 +1,6 @@
 /** The Xen machine as one thread sees it: the shared buffer, the domains, and what wakes whom. */
 import type { Engine } from "../cpu/engine.ts";
+import type { CpuMeter } from "./cpu_meter.ts";
 import { Clock } from "./time.ts";
 import type { DebugStop } from "./debug/stop.ts";
 import { Domain, type DomainShare } from "./domain.ts";
@@ -43,6 +44,8 @@ export class Machine {
   readonly #domains = new Map<number, Domain>();
   /** Main thread: who is told of the stops of a domain, by domid. */
   readonly debugged = new Map<number, (stop: DebugStop) => void>();
+  /** Of a pCPU's thread whose CPU time the system tells. Set before the pCPU runs. */
+  meter: CpuMeter | undefined;
   /** Takes messages that announce domains, when there are any. Set by the pCPU loop. */
   takeMail: () => void = () => {};
 

@@ -60,7 +60,11 @@ export class Pcpu {
   turn(): void {
     const { machine } = this;
     const wake = Atomics.load(this.#words, this.#wake);
-    if (Atomics.load(this.#words, this.#mail) !== 0) this.takeOrders();
+    if (Atomics.load(this.#words, this.#mail) !== 0) {
+      // Before a domain is gone that was billed.
+      machine.scheduler.settle(machine.now());
+      this.takeOrders();
+    }
     const now = machine.now();
     this.#fireTimers(now);
     machine.scheduler.accountWhenDue(now);
@@ -78,7 +82,9 @@ export class Pcpu {
     } catch (error) {
       this.#giveUp(vcpu, error);
     } finally {
-      machine.scheduler.unpick(index, machine.now(), vcpu);
+      const end = machine.now();
+      machine.scheduler.unpick(index, end, vcpu);
+      if (machine.meter?.isDue) machine.scheduler.settle(end);
     }
   }
 
@@ -92,8 +98,10 @@ export class Pcpu {
         return;
       }
       pcpu.idleSince = now;
+      const asleep = machine.now();
       Atomics.wait(this.#words, this.#wake, wake, milliseconds);
       pcpu.idleSince = 0;
+      machine.meter?.sleep(machine.now() - asleep);
     }
     pcpu.idleTime += machine.now() - now;
   }
@@ -144,6 +152,7 @@ export class Pcpu {
         this.#fireTimers(now);
         this.#periodic(vcpu, now);
         if (scheduler.look(vcpu.index, now)) break;
+        if (machine.meter?.isDue) scheduler.settle(now);
         boundary = Math.min(scheduler.boundary(), now + LOOK_PERIOD);
         if (sched.periodicPeriod !== 0) {
           boundary = Math.min(boundary, sched.periodicLast + sched.periodicPeriod);

@@ -2,6 +2,7 @@
 import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Engine } from "../cpu/engine.ts";
 import { collectGarbage, Collector } from "./collector.ts";
+import { CpuMeter, threadCpuNs } from "./cpu_meter.ts";
 import type { Domain } from "./domain.ts";
 import type { GuestSupport } from "./guest.ts";
 import { MACHINE, PcpuState } from "./layout.ts";
@@ -64,6 +65,10 @@ export function runPcpu(start: PcpuStart, service: PcpuService): void {
   machine.takeMail = receive;
   machine.report({ kind: "ready", pcpu });
   service.prepare?.(start);
+  const cpu = threadCpuNs();
+  if (cpu === undefined) {
+    machine.report({ kind: "log", text: `cpu#${pcpu}: this system does not tell a thread's CPU time` });
+  } else machine.meter = new CpuMeter(() => threadCpuNs() ?? cpu, machine.now());
   new Pcpu(machine, service.support(start), takeOrders).run();
   machine.report({ kind: "stopped", pcpu });
   port.close();

@@ -106,7 +106,12 @@ export class Scheduler {
         entry.credit = 0;
         entry.hardLo = entry.softLo = ALL_CPUS.lo;
         entry.hardHi = entry.softHi = ALL_CPUS.hi;
-        entry.cpuTime = entry.ranSince = entry.queuedSince = 0;
+        entry.cpuTime =
+          entry.withheld =
+          entry.unsettled =
+          entry.ranSince =
+          entry.queuedSince =
+            0;
         entry.switches =
           entry.migrations =
           entry.wakes =
@@ -130,7 +135,7 @@ export class Scheduler {
       this.#active.delete(index);
       this.#unpark(entry);
       this.timers.remove(index);
-      this.machine.header.departedTime += entry.cpuTime;
+      this.machine.header.departedTime += entry.cpuTime - entry.withheld;
       entry.owner = 0;
     });
   }
@@ -412,6 +417,25 @@ export class Scheduler {
     entry.ranSince = now;
     entry.cpuTime += ran;
     entry.credit -= creditsOf(ran);
+    const { meter } = this.machine;
+    if (meter === undefined) return;
+    meter.bill(index, ran);
+    entry.unsettled += ran;
+  }
+
+  /** Books what the host did not give of the time that was billed here. Credits stay as they are: who runs when goes by the clock. */
+  settle(now: number): void {
+    const { meter, pcpus, pcpu } = this.machine;
+    if (meter === undefined) return;
+    const settled = meter.settle(now);
+    this.lock.with(() => {
+      pcpus[pcpu].share = meter.share;
+      for (const { vcpu, billed, withheld } of settled) {
+        const entry = this.entry(vcpu);
+        entry.withheld += withheld;
+        entry.unsettled -= billed;
+      }
+    });
   }
 
   /** csched_unit_acct: what a tick finds running is no longer boosted, and earns credits. */

@@ -73,7 +73,7 @@ export function domainFigures(
     memoryKiB,
     maxMemoryKiB,
     targetKiB: target(incarnation),
-    vcpus: info.vcpus.map(({ cpuTimeNs, runnableNs, blockedNs, ...rest }): VcpuFigures => ({
+    vcpus: info.vcpus.map(({ cpuTimeNs, scheduledNs: _, runnableNs, blockedNs, ...rest }): VcpuFigures => ({
       ...rest,
       seconds: cpuTimeNs / NS,
       runnableSeconds: runnableNs / NS,

@@ -56,6 +56,7 @@ export class FakeDomain implements ControlledDomain {
         pcpu: 0,
         online: true,
         cpuTimeNs: 1e9,
+        scheduledNs: 1e9,
         retired: 0,
         runnableNs: 0,
         blockedNs: 0,
