@@ -1,10 +1,11 @@
 /** A domain under a debugger, and its trace as a stream of lines of JSON. */
-import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { XendError } from "../xend/errors.ts";
 import type { TraceLine } from "../trace/line.ts";
 import type { Feed } from "../xend/feed.ts";
 import type { Xend } from "../xend/xend.ts";
 import { readJson, streamOf } from "./http.ts";
+import { gdbBody, traceBody } from "./schemas.ts";
 
 /** What the host's debugging parts can do; what is missing is answered with "not-supported". */
 export interface DebugServices {
@@ -16,15 +17,6 @@ export interface DebugServices {
     request: { expressions?: readonly string[]; seconds?: number },
   ): Feed<readonly TraceLine[]>;
 }
-
-const gdbBody = z.strictObject({
-  port: z.int().min(0).max(65535).optional(),
-  pause: z.boolean().optional(),
-});
-const traceBody = z.strictObject({
-  expressions: z.array(z.string().max(4096)).max(100).optional(),
-  seconds: z.number().positive().max(7 * 24 * 3600).optional(),
-});
 
 export function debugRoutes(app: OpenAPIHono, base: string, xend: Xend, services: DebugServices): void {
   app.post(`${base}/domains/:id/gdb`, async (c) => {

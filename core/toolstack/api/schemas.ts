@@ -1,5 +1,6 @@
 /** What goes over xend's API, as schemas; `types.ts` has the same as plain types, and schemas_test.ts holds that the two agree. */
 import { z } from "@hono/zod-openapi";
+import { TRACE_KINDS } from "../trace/line.ts";
 
 /** A configuration file and its settings are text of a human's size. */
 const MAX_TEXT = 1024 * 1024;
@@ -223,3 +224,41 @@ export const xenstoreBodies = {
 export const debugKeysBody = z.strictObject({ keys: z.string().min(1).max(100) });
 
 export const stopBody = z.strictObject({ graceMs: z.int().min(0).max(3600_000).optional() });
+
+export const gdbBody = z.strictObject({
+  port: z.int().min(0).max(65535).optional(),
+  pause: z.boolean().optional(),
+});
+export const traceBody = z.strictObject({
+  expressions: z.array(z.string().max(4096)).max(100).optional(),
+  seconds: z.number().positive().max(7 * 24 * 3600).optional(),
+});
+
+export const gdbReplySchema = z.strictObject({ address: z.string() });
+
+/** `TraceLine`; the arguments' own shapes are each call's. */
+export const traceLineSchema = z.union([
+  z.strictObject({
+    type: z.enum(TRACE_KINDS),
+    at,
+    domid: z.int(),
+    vcpu: z.int(),
+    name: z.string(),
+    op: z.string().optional(),
+    args: z.record(z.string(), z.unknown()),
+    rip: z.string().optional(),
+    result: z.union([z.number(), z.string()]).optional(),
+    errno: z.string().optional(),
+    us: z.number().optional(),
+    inner: z.literal(true).optional(),
+    continues: z.literal(true).optional(),
+  }),
+  z.strictObject({ type: z.literal("lost"), at, count: z.int() }),
+]).openapi("TraceLine");
+
+export const coreReplySchema = z.strictObject({ file: z.string() });
+
+export const xendomainsReplySchema = z.strictObject({
+  done: z.array(z.string()),
+  failed: z.array(z.strictObject({ name: z.string(), message: z.string() })),
+}).openapi("XendomainsReply");

@@ -15,23 +15,11 @@ import type { Xend } from "../xend/xend.ts";
 import type { XenStoreService } from "../../dom0/mod.ts";
 import { errorResponse } from "./errors.ts";
 import { debugRoutes, type DebugServices } from "./debug_routes.ts";
+import { describeRoutes } from "./document.ts";
 import { figuresRoutes } from "./figures_routes.ts";
-import { domainInspectionSchema, machineFiguresSchema } from "./figures_schemas.ts";
 import { legacyRoutes } from "./legacy.ts";
-import {
-  apiErrorSchema,
-  createReplySchema,
-  createRequestSchema,
-  debugKeysBody,
-  domainDetailSchema,
-  domainSummarySchema,
-  nodeInfoSchema,
-  operationBodies,
-  stopBody,
-  xendEventSchema,
-  xendStatusSchema,
-} from "./schemas.ts";
-import { empty, NO_CONTENT, readBody, readJson, streamOf } from "./http.ts";
+import { createRequestSchema, debugKeysBody, operationBodies, stopBody } from "./schemas.ts";
+import { empty, readBody, readJson, streamOf } from "./http.ts";
 import type { XendStatus } from "./types.ts";
 import { watchPaths, watchXenStore, xenstoreRoutes } from "./xenstore_routes.ts";
 
@@ -99,7 +87,7 @@ export function apiApp({ xend, xenstore, debug = {}, status, stop }: ApiHost): O
   app.notFound((c) =>
     c.json({ code: "bad-request", message: `there is no ${c.req.method} ${c.req.path} in the API` }, 404)
   );
-  describe(app, base);
+  describeRoutes(app, base);
   legacyRoutes(app, xend, stop);
   if (xenstore !== undefined) xenstoreRoutes(app, `${base}/xenstore`, xenstore);
   app.get(
@@ -175,56 +163,4 @@ export function apiApp({ xend, xenstore, debug = {}, status, stop }: ApiHost): O
     return new Response(lines, { headers: { "content-type": "application/x-ndjson" } });
   });
   return app;
-}
-
-/** Enters the routes into the OpenAPI document. */
-function describe(app: OpenAPIHono, base: string): void {
-  const json = (schema: z.ZodType) => ({ content: { "application/json": { schema } } });
-  const error = { description: "refused", ...json(apiErrorSchema) };
-  const id = z.object({ id: z.string().openapi({ description: "a domain's name, domid or uuid" }) });
-  const path = (
-    method: "get" | "post",
-    name: string,
-    summary: string,
-    reply: z.ZodType | undefined,
-    body?: z.ZodType,
-  ) =>
-    app.openAPIRegistry.registerPath({
-      method,
-      path: base + name,
-      summary,
-      request: {
-        params: name.includes("{id}") ? id : undefined,
-        body: body === undefined ? undefined : json(body),
-      },
-      responses: {
-        [reply === undefined ? NO_CONTENT : 200]: {
-          description: "done",
-          ...(reply === undefined ? {} : json(reply)),
-        },
-        default: error,
-      },
-    });
-  path(
-    "get",
-    "/domains",
-    "all domains, Domain-0 first; with all=1 managed ones that do not run too",
-    z.array(domainSummarySchema),
-  );
-  path("post", "/domains", "create or define a domain", createReplySchema, createRequestSchema);
-  path("get", "/domains/{id}", "one domain", domainDetailSchema);
-  for (const [name, body] of Object.entries(operationBodies)) {
-    path("post", `/domains/{id}/${name}`, `the operation ${name}`, undefined, body);
-  }
-  path("get", "/domains/{id}/console", "console output; with follow=1 until the domain's end", z.string());
-  path("post", "/domains/{id}/console", "console input, raw", undefined);
-  path("get", "/domains/{id}/inspect", "what is inside a domain", domainInspectionSchema);
-  path("get", "/figures", "the figures of everything at one moment", machineFiguresSchema);
-  path("get", "/node", "the host", nodeInfoSchema);
-  path("get", "/node/log", "xend's log", z.string());
-  path("get", "/node/dmesg", "Xen's log", z.string());
-  path("post", "/node/dmesg/clear", "begin Xen's log anew", undefined);
-  path("get", "/status", "the process", xendStatusSchema);
-  path("post", "/stop", "end all domains and xend", z.object({ destroyed: z.array(z.string()) }), stopBody);
-  path("get", "/events", "events as lines of JSON; types=domain,log chooses", xendEventSchema);
 }
