@@ -25,6 +25,7 @@ export interface DomainRow {
   readonly rates: Rates;
   /** Of the vCPUs, by id: per cent of one pCPU. */
   readonly vcpuPercent: readonly number[];
+  /** Per cent of one pCPU; KiB; bytes a second in both directions together. */
   readonly history: {
     readonly cpu: Series;
     readonly memory: Series;
@@ -44,6 +45,7 @@ export interface HostView {
   readonly history: {
     /** Of all pCPUs together, 0 to 100. */
     readonly cpu: Series;
+    /** KiB in use. */
     readonly memory: Series;
     readonly network: Series;
     readonly disk: Series;
