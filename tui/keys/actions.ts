@@ -39,6 +39,8 @@ export type Action =
   | { readonly do: "toggle"; readonly what: Toggle }
   | { readonly do: "next-sort"; readonly direction: -1 | 1 }
   | { readonly do: "invert-sort" }
+  /** Columns to the left or right, where not all fit. */
+  | { readonly do: "pan"; readonly direction: -1 | 1 }
   | { readonly do: "next-theme" }
   | { readonly do: "open"; readonly overlay: "help" | "palette" | "filter" | "columns" }
   | { readonly do: "ask"; readonly prompt: PromptKind }

@@ -107,6 +107,10 @@ export function perform(state: UiState, action: Action, world: UiWorld, key?: Ke
       const theme = themes[wrap(themes.indexOf(state.theme) + 1, themes.length)];
       return done(say({ ...state, theme }, world, "info", `theme: ${theme}`));
     }
+    case "pan": {
+      const most = Math.max(0, world.columns.length - state.hiddenColumns.length - 2);
+      return done({ ...state, pan: Math.max(0, Math.min(state.pan + action.direction, most)) });
+    }
     case "open":
       return done(open(state, action.overlay));
     case "ask":

@@ -117,6 +117,12 @@ Deno.test("sorting goes through the visible columns and back to xend's order", (
   assert.deepEqual(hidden.sort, { column: "MEM(k)", descending: true });
 });
 
+Deno.test("arrows show the columns that do not fit", () => {
+  assert.equal(play(["Right"]).state.pan, 1);
+  assert.equal(play(["Right", "Right", "Right"]).state.pan, 1);
+  assert.equal(play(["Right", "Left", "Left"]).state.pan, 0);
+});
+
 Deno.test("the column of names stays, the others come and go", () => {
   assert.deepEqual(play(["c", "Space"]).state.hiddenColumns, []);
   assert.deepEqual(play(["c", "Down", "Space", "Space"]).state.hiddenColumns, []);

@@ -258,6 +258,22 @@ const TABLE: readonly Row[] = [
     inPalette: true,
   },
   {
+    id: "pan-left",
+    keys: ["Left"],
+    contexts: ["domains"],
+    title: "columns further left",
+    group: "Table",
+    action: { do: "pan", direction: -1 },
+  },
+  {
+    id: "pan-right",
+    keys: ["Right"],
+    contexts: ["domains"],
+    title: "columns further right",
+    group: "Table",
+    action: { do: "pan", direction: 1 },
+  },
+  {
     id: "networks",
     keys: ["N", "n"],
     contexts: ["domains"],

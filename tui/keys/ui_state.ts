@@ -80,6 +80,8 @@ export interface UiState {
   /** Absent: xend's order. */
   readonly sort?: Sort;
   readonly hiddenColumns: readonly string[];
+  /** So many columns after the name are left of the screen. */
+  readonly pan: number;
   readonly networks: boolean;
   readonly vbds: boolean;
   readonly vcpus: boolean;
@@ -103,6 +105,7 @@ export function initialState(options: DashboardOptions, theme: string): UiState 
     selectedIndex: 0,
     filter: "",
     hiddenColumns: [],
+    pan: 0,
     networks: options.networks,
     vbds: options.vbds,
     vcpus: options.vcpus,
