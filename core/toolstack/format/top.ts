@@ -1,39 +1,111 @@
-/** xentop's table (tools/xentop/xentop.c): each column right-aligned, a blank between two. */
-import type { DeviceRecord, DomainDetail, NodeInfo } from "../api/types.ts";
+/** xentop's table (tools/xentop/xentop.c): each column right-aligned, a blank between two; and its columns for machines. */
+import type { DomainFigures, MachineFigures, VbdFigures, VifFigures } from "../api/figures.ts";
+import type { NodeInfo } from "../api/types.ts";
+import { NO_RATES, type Rates } from "./rates.ts";
 import { right } from "./text.ts";
 
-const COLUMNS: readonly (readonly [title: string, width: number])[] = [
-  ["NAME", 10],
-  ["STATE", 6],
-  ["CPU(sec)", 10],
-  ["CPU(%)", 6],
-  ["MEM(k)", 10],
-  ["MEM(%)", 6],
-  ["MAXMEM(k)", 10],
-  ["MAXMEM(%)", 9],
-  ["VCPUS", 5],
-  ["NETS", 4],
-  ["NETTX(k)", 8],
-  ["NETRX(k)", 8],
-  ["VBDS", 4],
-  ["VBD_OO", 8],
-  ["VBD_RD", 8],
-  ["VBD_WR", 8],
-  ["VBD_RSECT", 10],
-  ["VBD_WSECT", 10],
-  ["SSID", 4],
-];
-
 /** A domain at one moment. */
-export interface TopDomain extends
-  Pick<
-    DomainDetail,
-    "name" | "state" | "seconds" | "memoryKiB" | "maxMemoryKiB" | "maxVcpus" | "vcpuList" | "devices"
-  > {
-  readonly domid: number;
-  /** Per cent of one pCPU since the table before; 0 in the first. */
-  readonly cpuPercent: number;
+export interface TopDomain {
+  readonly figures: DomainFigures;
+  readonly rates: Rates;
 }
+
+type Node = Pick<NodeInfo, "totalMemoryKiB">;
+
+export interface TopColumn {
+  readonly title: string;
+  readonly width: number;
+  /** For machines: a name, and the value in the unit of the title; undefined where there is none. */
+  readonly key: string;
+  value(domain: TopDomain, node: Node): string | number | undefined;
+  /** As the table has it; by default the value. */
+  cell?(domain: TopDomain, node: Node): string | number;
+}
+
+const sum = <T>(items: readonly T[], of: (item: T) => number) =>
+  items.reduce((total, item) => total + of(item), 0);
+const vifs = (of: (vif: VifFigures) => number) => ({ figures }: TopDomain) => sum(figures.vifs, of);
+const vbds = (of: (vbd: VbdFigures) => number) => ({ figures }: TopDomain) => sum(figures.vbds, of);
+const kib = (bytes: number) => Math.floor(bytes / 1024);
+const percent = (part: number, { totalMemoryKiB }: Node) => 100 * part / totalMemoryKiB;
+
+/** xentop's letters: dying, shut down, blocked, crashed, paused, running. */
+function letters({ figures: { state } }: TopDomain): string {
+  return [
+    state.dying ? "d" : "-",
+    state.shutdown ? "s" : "-",
+    state.blocked ? "b" : "-",
+    state.crashed ? "c" : "-",
+    state.paused ? "p" : "-",
+    state.running ? "r" : "-",
+  ].join("");
+}
+
+function maxPercent({ figures: { maxMemoryKiB } }: TopDomain, node: Node): number | undefined {
+  return maxMemoryKiB === undefined ? undefined : percent(maxMemoryKiB, node);
+}
+
+export const TOP_COLUMNS: readonly TopColumn[] = [
+  { title: "NAME", width: 10, key: "name", value: ({ figures }) => figures.name },
+  { title: "STATE", width: 6, key: "state", value: letters },
+  {
+    title: "CPU(sec)",
+    width: 10,
+    key: "cpu_sec",
+    value: ({ figures }) => figures.seconds,
+    cell: ({ figures }) => Math.floor(figures.seconds),
+  },
+  {
+    title: "CPU(%)",
+    width: 6,
+    key: "cpu_percent",
+    value: ({ rates }) => rates.cpuPercent,
+    cell: ({ rates }) => rates.cpuPercent.toFixed(1),
+  },
+  { title: "MEM(k)", width: 10, key: "mem_kib", value: ({ figures }) => figures.memoryKiB },
+  {
+    title: "MEM(%)",
+    width: 6,
+    key: "mem_percent",
+    value: ({ figures }, node) => percent(figures.memoryKiB, node),
+    cell: ({ figures }, node) => percent(figures.memoryKiB, node).toFixed(1),
+  },
+  {
+    title: "MAXMEM(k)",
+    width: 10,
+    key: "maxmem_kib",
+    value: ({ figures }) => figures.maxMemoryKiB,
+    cell: ({ figures }) => figures.maxMemoryKiB ?? "no limit",
+  },
+  {
+    title: "MAXMEM(%)",
+    width: 9,
+    key: "maxmem_percent",
+    value: maxPercent,
+    cell: (domain, node) => maxPercent(domain, node)?.toFixed(1) ?? "n/a",
+  },
+  { title: "VCPUS", width: 5, key: "vcpus", value: ({ figures }) => figures.vcpus.length },
+  { title: "NETS", width: 4, key: "nets", value: ({ figures }) => figures.vifs.length },
+  {
+    title: "NETTX(k)",
+    width: 8,
+    key: "nettx_kib",
+    value: (domain) => kib(vifs((vif) => vif.txBytes)(domain)),
+  },
+  {
+    title: "NETRX(k)",
+    width: 8,
+    key: "netrx_kib",
+    value: (domain) => kib(vifs((vif) => vif.rxBytes)(domain)),
+  },
+  { title: "VBDS", width: 4, key: "vbds", value: ({ figures }) => figures.vbds.length },
+  { title: "VBD_OO", width: 8, key: "vbd_oo", value: vbds(({ outOfRequests }) => outOfRequests) },
+  { title: "VBD_RD", width: 8, key: "vbd_rd", value: vbds(({ reads }) => reads) },
+  { title: "VBD_WR", width: 8, key: "vbd_wr", value: vbds(({ writes }) => writes) },
+  { title: "VBD_RSECT", width: 10, key: "vbd_rsect", value: vbds(({ readSectors }) => readSectors) },
+  { title: "VBD_WSECT", width: 10, key: "vbd_wsect", value: vbds(({ writtenSectors }) => writtenSectors) },
+  { title: "SSID", width: 4, key: "ssid", value: ({ figures }) => figures.ssid },
+];
 
 export interface TopOptions {
   readonly fullName?: boolean;
@@ -43,102 +115,62 @@ export interface TopOptions {
   readonly repeatHeader?: boolean;
 }
 
-const count = (devices: readonly DeviceRecord[], kind: DeviceRecord["kind"]) =>
-  devices.filter((device) => device.kind === kind).length;
-
-function cells(domain: TopDomain, node: Pick<NodeInfo, "totalMemoryKiB">): (string | number)[] {
-  const { state, domid, memoryKiB, maxMemoryKiB, devices } = domain;
-  const flags = [
-    state.dying ? "d" : "-",
-    state.shutdown ? "s" : "-",
-    state.blocked ? "b" : "-",
-    state.crashed ? "c" : "-",
-    state.paused ? "p" : "-",
-    state.running ? "r" : "-",
-  ].join("");
-  const percent = (kib: number) => (100 * kib / node.totalMemoryKiB).toFixed(1);
-  // What a device has carried is not counted: 0, as xentop shows for a backend that does not tell.
-  return [
-    domain.name,
-    flags,
-    Math.floor(domain.seconds),
-    domain.cpuPercent.toFixed(1),
-    memoryKiB,
-    percent(memoryKiB),
-    domid === 0 ? "no limit" : maxMemoryKiB,
-    domid === 0 ? "n/a" : percent(maxMemoryKiB),
-    domain.maxVcpus,
-    count(devices, "vif"),
-    0,
-    0,
-    count(devices, "vbd"),
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-  ];
+/** The domains of a sample, each with its rates. */
+export function topDomains(
+  { domains }: MachineFigures,
+  rates: ReadonlyMap<number, Rates> = new Map(),
+): TopDomain[] {
+  return domains.map((figures) => ({ figures, rates: rates.get(figures.domid) ?? NO_RATES }));
 }
 
 const row = (values: readonly (string | number)[], nameWidth: number) =>
   values.map((value, index) => {
-    const width = index === 0 ? nameWidth : COLUMNS[index][1];
+    const width = index === 0 ? nameWidth : TOP_COLUMNS[index].width;
     return right(index === 0 ? String(value).slice(0, nameWidth) : value, width);
   }).join(" ") + "\n";
 
-function details({ devices, vcpuList }: TopDomain, options: TopOptions): string {
+function details({ figures }: TopDomain, options: TopOptions): string {
   const lines: string[] = [];
   if (options.vcpus === true) {
     // Five to a line, as xentop has them.
-    const parts = vcpuList.filter(({ online }) => online).map(({ id, seconds }) =>
+    const parts = figures.vcpus.filter(({ online }) => online).map(({ id, seconds }) =>
       `${id !== 0 && id % 5 === 0 ? "\n        " : ""} ${right(id, 2)}: ${right(Math.floor(seconds), 10)}s`
     );
     lines.push(`VCPUs(sec): ${parts.join("")}`);
   }
   if (options.networks === true) {
-    devices.filter(({ kind }) => kind === "vif").forEach(({ devid }) => {
-      const half = `${right(0, 8)}bytes ${right(0, 8)}pkts ${right(0, 8)}err ${right(0, 8)}drop`;
-      lines.push(`Net${devid} RX: ${half}  TX: ${half}`);
-    });
+    for (const vif of figures.vifs) {
+      const half = (bytes: number, packets: number, errors: number, drops: number) =>
+        `${right(bytes, 8)}bytes ${right(packets, 8)}pkts ${right(errors, 8)}err ${right(drops, 8)}drop`;
+      lines.push(
+        `Net${vif.devid} RX: ${half(vif.rxBytes, vif.rxPackets, vif.rxErrors, vif.rxDrops)}  TX: ${
+          half(vif.txBytes, vif.txPackets, vif.txErrors, vif.txDrops)
+        }`,
+      );
+    }
   }
   if (options.vbds === true) {
-    devices.filter(({ kind }) => kind === "vbd").forEach(({ devid }) => {
-      const numbers = `OO: ${right(0, 8)}   RD: ${right(0, 8)}   WR: ${right(0, 8)}   RSECT: ${
-        right(0, 10)
-      }   WSECT: ${right(0, 10)}`;
+    for (const { devid, outOfRequests, reads, writes, readSectors, writtenSectors } of figures.vbds) {
       const place = `${right((devid >> 8).toString(16), 2)}:${right((devid & 0xff).toString(16), 2)}`;
-      lines.push(`VBD BlkBack ${right(devid, 4)} [${place}]  ${numbers}`);
-    });
+      lines.push(
+        `VBD BlkBack ${right(devid, 4)} [${place}]  OO: ${right(outOfRequests, 8)}   RD: ${
+          right(reads, 8)
+        }   WR: ${right(writes, 8)}   RSECT: ${right(readSectors, 10)}   WSECT: ${right(writtenSectors, 10)}`,
+      );
+    }
   }
   return lines.map((line) => `${line}\n`).join("");
 }
 
-export function topTable(
-  domains: readonly TopDomain[],
-  node: Pick<NodeInfo, "totalMemoryKiB">,
-  options: TopOptions = {},
-): string {
-  const nameWidth = options.fullName === true ? Math.max(10, ...domains.map(({ name }) => name.length)) : 10;
-  const header = row(COLUMNS.map(([title]) => title), nameWidth);
+export function topTable(domains: readonly TopDomain[], node: Node, options: TopOptions = {}): string {
+  const names = domains.map(({ figures }) => figures.name.length);
+  const nameWidth = options.fullName === true ? Math.max(10, ...names) : 10;
+  const header = row(TOP_COLUMNS.map(({ title }) => title), nameWidth);
   const parts = options.repeatHeader === true ? [] : [header];
   for (const domain of domains) {
     if (options.repeatHeader === true) parts.push(header);
-    parts.push(row(cells(domain, node), nameWidth), details(domain, options));
+    const cells = TOP_COLUMNS.map(({ cell, value }) => cell?.(domain, node) ?? value(domain, node) ?? "");
+    parts.push(row(cells, nameWidth), details(domain, options));
   }
   return parts.join("");
-}
-
-/** The lines above the table on a terminal. @param now milliseconds since the epoch */
-export function topSummary(domains: readonly TopDomain[], node: NodeInfo, now: number): string {
-  const time = new Date(now).toTimeString().slice(0, 8);
-  const having = (flag: keyof TopDomain["state"]) => domains.filter(({ state }) => state[flag]).length;
-  const used = node.totalMemoryKiB - node.freeMemoryKiB;
-  return `xentop - ${time}   Xen ${node.xenMajor}.${node.xenMinor}${node.xenExtra}\n` +
-    `${domains.length} domains: ${having("running")} running, ${having("blocked")} blocked, ${
-      having("paused")
-    } paused, ${having("crashed")} crashed, ${having("dying")} dying, ${having("shutdown")} shutdown\n` +
-    `Mem: ${node.totalMemoryKiB}k total, ${used}k used, ${node.freeMemoryKiB}k free    CPUs: ${node.nrCpus} @ ${
-      Math.floor(node.cpuMhz)
-    }MHz\n`;
 }
