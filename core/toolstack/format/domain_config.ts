@@ -1,5 +1,6 @@
 /** `list -l`: libxl's JSON of a domain's configuration (libxl_domain_config_gen_json), and xm's S-expression. */
-import type { DeviceRecord, DomainDetail } from "../api/types.ts";
+import type { DomainDetail } from "../api/types.ts";
+import { devicesSxp, disksJson, nicsJson } from "./configured_devices.ts";
 import { stateFlags } from "./domain_list.ts";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -16,34 +17,25 @@ function textOf(config: unknown, ...keys: readonly string[]): string | undefined
 /** What libxl has for a domid that is yet to be given. */
 const NO_DOMID = 4294967295;
 
-const devicesOf = (domain: DomainDetail, kind: DeviceRecord["kind"]) =>
-  domain.devices.filter((device) => device.kind === kind);
-
-/** A device number as a name: 51712 is xvda. */
-export function vdevName(devid: number): string {
-  if (devid >= 1 << 28) return `xvd${letters((devid >> 8) & 0xfffff)}${part(devid & 0xff)}`;
-  const [major, minor] = [devid >> 8, devid & 0xff];
-  if (major === 202) return `xvd${letters(minor >> 4)}${part(minor & 15)}`;
-  if (major === 8) return `sd${letters(minor >> 4)}${part(minor & 15)}`;
-  if (major === 3 || major === 22) {
-    return `hd${letters((major === 3 ? 0 : 2) + (minor >> 6))}${part(minor & 63)}`;
-  }
-  return String(devid);
+/** libxl_domain_config's members for what is done at a domain's end, each left out when it is destroyed then. */
+function endActions(config: unknown): { readonly [key: string]: string } {
+  const names = ["on_poweroff", "on_reboot", "on_crash", "on_watchdog"];
+  const actions = names.map((name) => [name, libxlAction(textOf(config, name) ?? "destroy")] as const);
+  const softReset = libxlAction(textOf(config, "on_soft_reset") ?? "soft-reset");
+  return Object.fromEntries(
+    [...actions, ["on_soft_reset", softReset] as const].filter(([, action]) => action !== "destroy"),
+  );
 }
 
-const part = (number: number) => number === 0 ? "" : String(number);
-
-function letters(index: number): string {
-  const last = String.fromCharCode(97 + index % 26);
-  return index < 26 ? last : letters(Math.floor(index / 26) - 1) + last;
-}
+/** libxl's word for an action of xl.cfg(5). */
+const libxlAction = (action: string) =>
+  action === "rename-restart" ? "restart_rename" : action.replaceAll("-", "_");
 
 /** The object of one domain in `list -l`. */
 export function longRecord(domain: DomainDetail): Json {
   const { name, domid, uuid, config, maxVcpus, maxMemoryKiB, memoryKiB, scheduler, vcpuList } = domain;
   const online = vcpuList.filter((vcpu) => vcpu.online).map(({ id }) => id);
-  const disks = devicesOf(domain, "vbd").map(({ devid }) => ({ vdev: vdevName(devid) }));
-  const nics = devicesOf(domain, "vif").map(({ devid, mac }) => ({ devid, mac, nictype: "vif" }));
+  const disks = disksJson(domain), nics = nicsJson(domain);
   return {
     domid: domid ?? null,
     config: {
@@ -65,7 +57,7 @@ export function longRecord(domain: DomainDetail): Json {
       },
       ...(disks.length > 0 ? { disks } : {}),
       ...(nics.length > 0 ? { nics } : {}),
-      on_soft_reset: "soft_reset",
+      ...endActions(config),
     },
   };
 }
@@ -125,13 +117,16 @@ export function longSxp(domains: readonly DomainDetail[]): string {
       `(online_vcpus ${domain.vcpus})`,
       `(cpu_time ${domain.seconds})`,
       ...(domain.startedAt === undefined ? [] : [`(start_time ${domain.startedAt / 1000})`]),
-      ...domain.devices.map(deviceSxp),
+      ...devicesSxp(domain).flatMap(({ kind, fields }) => [
+        "(device",
+        `    (${kind}`,
+        ...fields.map(([name, value]) =>
+          `        (${name} ${typeof value === "string" ? quoted(value) : value})`
+        ),
+        "    )",
+        ")",
+      ]),
     ];
     return `(domain\n${lines.map((line) => `    ${line}\n`).join("")})\n`;
   }).join("");
-}
-
-function deviceSxp({ kind, devid, mac, backendDomid }: DeviceRecord): string {
-  const inner = kind === "vif" ? ` (mac ${mac ?? ""})` : kind === "vbd" ? ` (dev ${vdevName(devid)})` : "";
-  return `(device (${kind}${inner} (backend ${backendDomid})))`;
 }

@@ -10,12 +10,15 @@ import {
   XM_NETWORK_HEADER,
   xmBlockRows,
 } from "./devices.ts";
-import { longJson, longSxp, vdevName } from "./domain_config.ts";
+import { parseDisk } from "../config/devices/disk.ts";
+import { parseVif } from "../config/devices/vif.ts";
+import { longJson, longSxp } from "./domain_config.ts";
 import { xlList, xmList } from "./domain_list.ts";
 import { nodeText } from "./node_info.ts";
 import { cpupoolCpus, cpupoolTable, creditTable, POOL_LINE } from "./scheduler.ts";
 import { DOM0, GUEST, MANAGED, NO_STATE, NODE } from "./testing.ts";
 import { cpuList, ranges } from "./text.ts";
+import { vdevName } from "./vdev.ts";
 import { topSummary, topTable } from "./top.ts";
 import { duration, uptimeLines, uptimeTable } from "./uptime.ts";
 import { xlVcpuList, xmVcpuList } from "./vcpu_list.ts";
@@ -123,13 +126,18 @@ Deno.test("list -l is libxl's JSON, byte by byte", () => {
             },
             "disks": [
                 {
-                    "vdev": "xvda"
+                    "pdev_path": "/dev/loop0",
+                    "vdev": "xvda",
+                    "format": "raw",
+                    "readwrite": 1,
+                    "colo_restore_enable": "False"
                 }
             ],
             "nics": [
                 {
                     "devid": 0,
                     "mac": "00:16:3e:11:22:33",
+                    "script": "/etc/xen/scripts/vif-k",
                     "nictype": "vif"
                 }
             ],
@@ -146,6 +154,118 @@ Deno.test("list -l is libxl's JSON, byte by byte", () => {
   assert.match(
     longSxp([GUEST]),
     /^\(domain\n {4}\(domid 1\)\n[\s\S]*\n {4}\(name lin-cloud-pv\)\n[\s\S]*\n\)\n$/,
+  );
+});
+
+/** Of one domain with these keys; the other devices of GUEST's are not there. */
+function longConfig(config: Readonly<Record<string, unknown>>, devices: DomainDetail["devices"] = []) {
+  const [{ config: shown }] = JSON.parse(longJson([{ ...GUEST, config, devices }]));
+  return shown;
+}
+
+Deno.test("list -l has what the configuration says of each disk and interface, and what was attached beside it", () => {
+  const disk = [
+    parseDisk(
+      "format=qcow2,vdev=xvdb,access=ro,backendtype=qdisk,discard,direct-io-safe,target=/img/b.qcow2",
+    ),
+    parseDisk(",hdc:cdrom,r"),
+    parseDisk("vdev=xvdd,backend=store,script=block-nbd,untrusted,target=x"),
+  ];
+  const vif = [
+    parseVif("mac=00:16:3e:11:22:33,bridge=xenbr0,rate=10Mb/s,vifname=web,ip=10.0.0.2,mtu=9000", 0),
+    parseVif("type=ioemu,model=e1000,backend=net,gatewaydev=eth0", 1),
+  ];
+  const config = longConfig({ disk, vif, on_reboot: "rename-restart", on_crash: "coredump-destroy" });
+  assert.deepEqual(config.disks, [
+    {
+      pdev_path: "/img/b.qcow2",
+      vdev: "xvdb",
+      backend: "qdisk",
+      format: "qcow2",
+      direct_io_safe: true,
+      discard_enable: "True",
+      colo_restore_enable: "False",
+    },
+    { vdev: "hdc", format: "empty", removable: 1, is_cdrom: 1, colo_restore_enable: "False" },
+    {
+      backend_domname: "store",
+      pdev_path: "x",
+      vdev: "xvdd",
+      format: "raw",
+      script: "block-nbd",
+      readwrite: 1,
+      colo_restore_enable: "False",
+      trusted: "False",
+    },
+  ]);
+  assert.deepEqual(config.nics, [
+    {
+      devid: 0,
+      mtu: 9000,
+      mac: "00:16:3e:11:22:33",
+      ip: "10.0.0.2",
+      bridge: "xenbr0",
+      ifname: "web",
+      nictype: "vif",
+      rate_bytes_per_interval: 62500,
+      rate_interval_usecs: 50000,
+    },
+    { backend_domname: "net", devid: 1, model: "e1000", nictype: "vif_ioemu", gatewaydev: "eth0" },
+  ]);
+  assert.deepEqual([config.on_reboot, config.on_crash, config.on_poweroff], [
+    "restart_rename",
+    "coredump_destroy",
+    undefined,
+  ]);
+  const attached = longConfig({ disk: [disk[0]], vif: [{ devid: 0 }] }, [
+    ...GUEST.devices,
+    { ...GUEST.devices[1], devid: 3 },
+  ]);
+  assert.deepEqual(attached.disks.map(({ vdev }: { vdev: string }) => vdev), ["xvdb", "xvda"]);
+  assert.deepEqual(attached.nics.map(({ devid, mac }: { devid: number; mac: string }) => [devid, mac]), [
+    [0, "00:16:3e:11:22:33"],
+    [3, "00:16:3e:11:22:33"],
+  ]);
+  // What a configuration holds comes over the API, from any xend.
+  assert.deepEqual(longConfig({ disk: [null, 7, { vdev: 3 }], vif: "x" }).disks, [
+    { colo_restore_enable: "False" },
+  ]);
+});
+
+Deno.test("xm's list --long has each device with its fields", () => {
+  const config = {
+    disk: [parseDisk("phy:/dev/vg/a,xvda,w"), parseDisk("format=qcow2,vdev=xvdb,access=ro,target=/img/b c")],
+    vif: [parseVif("mac=00:16:3e:11:22:33,bridge=xenbr0", 0)],
+  };
+  const text = longSxp([{ ...GUEST, config, devices: [] }]);
+  assert.ok(
+    text.includes(
+      `    (device
+        (vbd
+            (uname phy:/dev/vg/a)
+            (dev xvda:disk)
+            (mode w)
+            (backend 0)
+        )
+    )
+    (device
+        (vbd
+            (uname 'tap:qcow2:/img/b c')
+            (dev xvdb:disk)
+            (mode r)
+            (backend 0)
+        )
+    )
+    (device
+        (vif
+            (mac 00:16:3e:11:22:33)
+            (bridge xenbr0)
+            (backend 0)
+        )
+    )
+`,
+    ),
+    text,
   );
 });
 

@@ -101,6 +101,8 @@ export const GUEST: DomainDetail = {
     kernel: "/g/vmlinuz-cloud",
     cmdline: "console=hvc0 earlyprintk=xen",
     ramdisk: "/g/initrd.gz",
+    disk: [{ target: "/dev/loop0", format: "raw", vdev: "xvda", access: "rw", devtype: "disk" }],
+    vif: [{ devid: 0, mac: "00:16:3e:11:22:33", script: "/etc/xen/scripts/vif-k" }],
   },
   configText: "",
 };
