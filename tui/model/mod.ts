@@ -11,3 +11,18 @@ export type {
   Series,
   Snapshot,
 } from "./types.ts";
+export {
+  cell,
+  type Column,
+  columnById,
+  type ColumnContext,
+  COLUMNS,
+  fitColumns,
+  type FitOptions,
+  type FittedColumns,
+  headerCell,
+  SPARK_WIDTH,
+} from "./columns.ts";
+export { fuzzyFind, fuzzyMatch, type Match, matchIndices } from "./fuzzy.ts";
+export { type RowWindow, rowWindow, type TableOptions, type TableRow, tableRows } from "./table.ts";
+export * from "./humanize.ts";
