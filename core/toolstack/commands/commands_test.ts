@@ -202,3 +202,54 @@ Deno.test("completions", async () => {
   assert.deepEqual(await words("nothing", ""), []);
   assert.ok(!(await words("")).includes("__complete"));
 });
+
+Deno.test("top: batch formats one sample a turn, --json one answer; the dashboard where there is a terminal", async () => {
+  assert.equal((await command("top -b -i 2")).out.match(/^ +NAME/gm)?.length, 2);
+  const csv = (await command("top -o csv -i 3")).out.split("\n");
+  assert.deepEqual(csv.filter((line) => line.startsWith("time,")).length, 1);
+  assert.equal(csv.length, 1 + 3 * 2 + 1);
+  const samples = (await command("top -b -o json -i 2")).out.trimEnd().split("\n").map((line) =>
+    JSON.parse(line)
+  );
+  assert.deepEqual(samples.map(({ domains }) => domains.length), [2, 2]);
+  assert.equal(JSON.parse((await command("top --json")).out).domains[1].name, "lin-cloud-pv");
+  assert.match((await command("top -o prometheus -i 1")).out, /^# HELP xen_info .*\n# TYPE xen_info gauge\n/);
+  assert.equal((await command("top -o xml -b")).code, 2);
+  assert.match((await command("top -V")).out, /^xenolith \d/);
+
+  const piped = await command("top", "xenolith", undefined, { dashboard: () => Promise.resolve(0) });
+  assert.deepEqual([piped.code, piped.out], [2, ""]);
+  assert.match(piped.err, /needs a terminal.*top -b/);
+  let options: unknown;
+  const terminal = () =>
+    Promise.resolve({
+      interactive: true,
+      size: () => ({ columns: 80, rows: 24 }),
+      async *input() {},
+      write() {},
+      setRaw() {},
+    });
+  const shown = await command("top -d 0.5 -n --readonly --theme light", "xenolith", undefined, {
+    terminal,
+    dashboard: (given) => {
+      options = given;
+      return Promise.resolve(7);
+    },
+  });
+  assert.deepEqual([shown.code, shown.out, shown.err], [7, "", ""]);
+  assert.deepEqual(options, {
+    delaySeconds: 0.5,
+    iterations: 0,
+    readOnly: true,
+    ascii: false,
+    theme: "light",
+    networks: true,
+    vbds: false,
+    vcpus: false,
+    repeatHeader: false,
+    fullName: false,
+  });
+  const without = await command("top", "xenolith", undefined, { terminal });
+  assert.deepEqual([without.code, without.out], [1, ""]);
+  assert.match(without.err, /without the dashboard; top -b/);
+});

@@ -8,6 +8,24 @@ export type Dialect = "xenolith" | "xm" | "xl";
 /** What commands use of xend's client. */
 export type Xend = Pick<XendClient, keyof XendClient>;
 
+/** How `top` was called, for the dashboard. */
+export interface DashboardOptions {
+  readonly delaySeconds: number;
+  /** Then it ends; 0: it goes on. */
+  readonly iterations: number;
+  readonly readOnly: boolean;
+  readonly networks: boolean;
+  readonly vbds: boolean;
+  readonly vcpus: boolean;
+  readonly repeatHeader: boolean;
+  readonly fullName: boolean;
+  readonly theme?: string;
+  readonly ascii: boolean;
+}
+
+/** Runs the dashboard on the process's terminal until the user leaves; gives the exit code. */
+export type Dashboard = (options: DashboardOptions) => Promise<number>;
+
 export interface Context {
   readonly dialect: Dialect;
   /** Standard output. @throws OutputClosed when nobody reads it any more */
@@ -21,6 +39,8 @@ export interface Context {
   /** xend when it runs. */
   runningXend(): Promise<Xend | undefined>;
   terminal(): Promise<Terminal>;
+  /** Absent where the program comes without it: this layer does not know it. */
+  readonly dashboard?: Dashboard;
   readonly environment: { get(name: string): string | undefined; toObject(): Record<string, string> };
   readonly directory: string;
   now(): number;

@@ -1,7 +1,7 @@
 /** The commands of the xenolith executable. */
 import { OutputClosed } from "../console/terminal.ts";
 import { EXIT } from "../exit_codes.ts";
-import type { Context, Dialect } from "./context.ts";
+import type { Context, Dashboard, Dialect } from "./context.ts";
 import { CommandError, isUserError, UnknownDomain } from "./errors.ts";
 import { Invocation } from "./invocation.ts";
 import { findCommand } from "./names.ts";
@@ -99,8 +99,14 @@ export async function runCommandLine(args: readonly string[], context: Context):
 }
 
 /** Runs the program; gives its exit code. Faults are printed, a stack trace only with XENOLITH_DEBUG=1. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(
+  args: readonly string[],
+  { dashboard }: { readonly dashboard?: Dashboard } = {},
+): Promise<number> {
   const name = calledAs(Deno.env.get("XENOLITH_AS") ?? await argv0());
   const dialect = DIALECTS.find((each) => each === name) ?? "xenolith";
-  return await runCommandLine(name === "xentop" ? ["top", ...args] : args, processContext(dialect));
+  return await runCommandLine(
+    name === "xentop" ? ["top", ...args] : args,
+    processContext(dialect, dashboard),
+  );
 }

@@ -1,7 +1,7 @@
 /** The process itself as commands see it. Only what every command needs is imported here. */
 import { XendClient, XendFailure } from "../api/client.ts";
 import { OutputClosed } from "../console/terminal.ts";
-import type { Context, Dialect } from "./context.ts";
+import type { Context, Dashboard, Dialect } from "./context.ts";
 import { CommandError } from "./errors.ts";
 
 const naps = new Int32Array(new SharedArrayBuffer(4));
@@ -39,10 +39,11 @@ export const calledAs = (path: string): string => path.slice(path.lastIndexOf("/
 
 const PREFIXES: Readonly<Record<Dialect, string>> = { xenolith: "xenolith: ", xm: "", xl: "" };
 
-export function processContext(dialect: Dialect): Context {
+export function processContext(dialect: Dialect, dashboard?: Dashboard): Context {
   let client: Promise<XendClient> | undefined;
   return {
     dialect,
+    dashboard,
     print: (text) => writeAll(Deno.stdout, text, "standard output"),
     // In raw mode a line feed alone would only go down.
     say: (line) => {

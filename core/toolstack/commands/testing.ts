@@ -2,7 +2,7 @@
 import { XendFailure } from "../api/client.ts";
 import type { DomainDetail } from "../api/types.ts";
 import type { Terminal } from "../console/terminal.ts";
-import { DOM0, GUEST, MANAGED, NODE } from "../format/testing.ts";
+import { DOM0, FIGURES, GUEST, MANAGED, NODE } from "../format/testing.ts";
 import type { Context, Dialect, Xend } from "./context.ts";
 import { runCommandLine } from "./mod.ts";
 
@@ -39,6 +39,7 @@ export function fakeXend(asked: string[], domains: readonly DomainDetail[] = [DO
     domains: (all = false) => Promise.resolve(domains.filter(({ domid }) => all || domid !== undefined)),
     domain: (id: string | number) => new Promise((resolve) => resolve(find(domains, id))),
     node: () => Promise.resolve(NODE),
+    figures: () => Promise.resolve(FIGURES),
     dmesg: () => Promise.resolve("(XEN) one\n(XEN) two\n"),
     post: (path: string) =>
       Promise.reject(new XendFailure("bad-request", `there is no POST ${path} in the API`)),
@@ -79,6 +80,7 @@ export async function command(
   line: string,
   dialect: Dialect = "xenolith",
   xend?: Partial<Xend>,
+  more: Partial<Context> = {},
 ): Promise<Outcome> {
   let out = "", err = "";
   const asked: string[] = [];
@@ -95,6 +97,7 @@ export async function command(
     directory: "/here",
     now: () => 1_010_000,
     sleep: () => Promise.resolve(),
+    ...more,
   };
   const code = await runCommandLine(line.split(" "), context);
   return { code, out, err, asked };

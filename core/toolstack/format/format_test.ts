@@ -19,7 +19,6 @@ import { cpupoolCpus, cpupoolTable, creditTable, POOL_LINE } from "./scheduler.t
 import { DOM0, GUEST, MANAGED, NO_STATE, NODE } from "./testing.ts";
 import { cpuList, ranges } from "./text.ts";
 import { vdevName } from "./vdev.ts";
-import { topSummary, topTable } from "./top.ts";
 import { duration, uptimeLines, uptimeTable } from "./uptime.ts";
 import { xlVcpuList, xmVcpuList } from "./vcpu_list.ts";
 
@@ -418,42 +417,6 @@ xen_changeset          :
   assert.ok(text.includes(numa), text);
   assert.match(text, /\nxend_config_format {5}: 4\n$/);
   assert.ok(!nodeText(NODE, false, "xl").includes("topology"));
-});
-
-Deno.test("xentop -b", () => {
-  const top = [
-    { ...DOM0, domid: 0, seconds: 11.7, cpuPercent: 5, memoryKiB: 1048576 },
-    { ...GUEST, domid: 1, maxMemoryKiB: 205824, cpuPercent: 0 },
-  ];
-  const node = { totalMemoryKiB: 3071 * 1024 + 600 };
-  const header =
-    "      NAME  STATE   CPU(sec) CPU(%)     MEM(k) MEM(%)  MAXMEM(k) MAXMEM(%) VCPUS NETS NETTX(k) NETRX(k) VBDS   VBD_OO   VBD_RD   VBD_WR  VBD_RSECT  VBD_WSECT SSID";
-  // The transcript's guest has a network device that was never connected, which xentop does not count.
-  const guest = [{ ...top[1], devices: devices("vbd") }];
-  assert.equal(
-    topTable([top[0], ...guest], node),
-    lines(
-      header,
-      "  Domain-0 -----r         11    5.0    1048576   33.3   no limit       n/a     1    0        0        0    0        0        0        0          0          0    0",
-      "lin-cloud- ----p-          0    0.0     262144    8.3     205824       6.5     2    0        0        0    1        0        0        0          0          0    0",
-    ),
-  );
-  const running = { ...guest[0], vcpuList: [{ ...GUEST.vcpuList[0], online: true }] };
-  assert.equal(
-    topTable([top[0], running], node, { fullName: true, networks: true, vbds: true, vcpus: true }),
-    lines(
-      `  ${header}`,
-      "    Domain-0 -----r         11    5.0    1048576   33.3   no limit       n/a     1    0        0        0    0        0        0        0          0          0    0",
-      "VCPUs(sec):   0:         10s",
-      "lin-cloud-pv ----p-          0    0.0     262144    8.3     205824       6.5     2    0        0        0    1        0        0        0          0          0    0",
-      "VCPUs(sec):   0:          0s",
-      "VBD BlkBack 51712 [ca: 0]  OO:        0   RD:        0   WR:        0   RSECT:          0   WSECT:          0",
-    ),
-  );
-  assert.match(
-    topSummary(top, NODE, 0),
-    /^xentop - \d\d:\d\d:\d\d {3}Xen 4\.17\.5\n2 domains: 1 running, 0 blocked, 1 paused, 0 crashed, 0 dying, 0 shutdown\nMem: 3144704k total, 1348608k used, 1796096k free {4}CPUs: 1 @ 2596MHz\n$/,
-  );
 });
 
 Deno.test("lists of pCPUs", () => {

@@ -1,4 +1,5 @@
 /** The domains of the transcripts of a real Xen 4.17 host (reference/real-xen), as xend would tell of them. */
+import type { DomainFigures, MachineFigures, VcpuFigures } from "../api/figures.ts";
 import type { DomainDetail, DomainState, NodeInfo } from "../api/types.ts";
 
 export const NO_STATE: DomainState = {
@@ -136,4 +137,88 @@ export const NODE: NodeInfo = {
   hwCaps: "0fcbf3fd:f6f8320b:ec500800:00000177:00000005:219c43a9:0040020c:00000000",
   scheduler: "credit",
   xenolith: "0.1.0",
+};
+
+export const VCPU_FIGURES: VcpuFigures = {
+  id: 0,
+  online: true,
+  state: "running",
+  pcpu: 0,
+  seconds: 11.7,
+  runnableSeconds: 0,
+  blockedSeconds: 0,
+  switches: 0,
+  migrations: 0,
+  wakes: 0,
+  parks: 0,
+  credit: 0,
+  priority: "under",
+  retired: 0,
+};
+
+export const DOM0_FIGURES: DomainFigures = {
+  name: DOM0.name,
+  domid: 0,
+  uuid: DOM0.uuid,
+  state: DOM0.state,
+  startedAt: 1_000_000,
+  seconds: 11.7,
+  memoryKiB: 1048576,
+  vcpus: [VCPU_FIGURES],
+  weight: 256,
+  cap: 0,
+  vifs: [],
+  vbds: [],
+  ssid: 0,
+  counters: {},
+};
+
+export const VIF_FIGURES = {
+  devid: 0,
+  rxBytes: 4000,
+  rxPackets: 30,
+  rxErrors: 2,
+  rxDrops: 1,
+  txBytes: 2048,
+  txPackets: 20,
+  txErrors: 0,
+  txDrops: 0,
+};
+
+export const VBD_FIGURES = {
+  devid: 51712,
+  outOfRequests: 0,
+  reads: 0,
+  writes: 0,
+  readSectors: 0,
+  writtenSectors: 0,
+};
+
+export const GUEST_FIGURES: DomainFigures = {
+  ...DOM0_FIGURES,
+  name: GUEST.name,
+  domid: 1,
+  uuid: GUEST.uuid,
+  state: GUEST.state,
+  startedAt: 1_006_000,
+  seconds: 0.04,
+  memoryKiB: 262144,
+  maxMemoryKiB: 205824,
+  vcpus: [
+    { ...VCPU_FIGURES, seconds: 0.04, state: "offline" },
+    { ...VCPU_FIGURES, id: 1, online: false, seconds: 0, state: "offline", pcpu: -1 },
+  ],
+  vbds: [VBD_FIGURES],
+  counters: { "hypercall mmu_update": 12, "exit HLT": 3, tlbMisses: 100, interpreted: 5000 },
+};
+
+export const FIGURES: MachineFigures = {
+  at: 1_010_000,
+  clock: 1000,
+  xendPid: 1,
+  xendStartedAt: 1_000_000,
+  node: { ...NODE, totalMemoryKiB: 3071 * 1024 + 600 },
+  pcpus: [{ id: 0, state: "busy", runs: { domid: 1, vcpu: 0 }, idleSeconds: 1, switches: 5 }],
+  waiting: 0,
+  domains: [DOM0_FIGURES, GUEST_FIGURES],
 };

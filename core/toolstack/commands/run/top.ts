@@ -1,48 +1,84 @@
-/** `top`: xentop's table, again and again. */
-import type { DomainDetail, NodeInfo } from "../../api/types.ts";
-import { type TopDomain, topSummary, topTable } from "../../format/top.ts";
-import type { Context, Xend } from "../context.ts";
+/** `top`: xentop's table again and again, or the same figures for programs; on a terminal the dashboard. */
+import type { MachineFigures } from "../../api/figures.ts";
+import { prometheusText } from "../../format/prometheus.ts";
+import { machineRates } from "../../format/rates.ts";
+import { type TopDomain, topDomains, type TopOptions, topTable } from "../../format/top.ts";
+import { topCsv, topCsvHeader, topJson } from "../../format/top_records.ts";
+import type { Context, DashboardOptions } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import type { Invocation } from "../invocation.ts";
 import type { Runner } from "../spec.ts";
-import { details } from "./domains.ts";
-
-interface Sample {
-  readonly at: number;
-  /** CPU time by UUID. */
-  readonly seconds: ReadonlyMap<string, number>;
-}
+import { VERSION } from "../../version.ts";
 
 const DELAY_SECONDS = 3;
+const MOST_SECONDS = 86400;
 
-async function measure(
-  xend: Xend,
+/** Prints a sample. */
+type Writer = (sample: MachineFigures, domains: readonly TopDomain[]) => string;
+
+function writer(output: string, options: TopOptions): Writer {
+  let count = 0;
+  switch (output) {
+    case "json":
+      return topJson;
+    case "csv":
+      return (sample, domains) => (count++ === 0 ? topCsvHeader() : "") + topCsv(sample, domains);
+    case "prometheus":
+      return prometheusText;
+    default:
+      return ({ node }, domains) => topTable(domains, node, options);
+  }
+}
+
+/** @param iterations 0: for ever, as xentop does */
+async function batch(
   context: Context,
-  before: Sample | undefined,
-): Promise<{ domains: TopDomain[]; node: NodeInfo; sample: Sample }> {
-  const [found, node] = await Promise.all([details(xend, []), xend.node()]);
-  const at = context.now();
-  const percent = ({ uuid, seconds }: DomainDetail) => {
-    const earlier = before?.seconds.get(uuid);
-    const passed = before === undefined ? 0 : (at - before.at) / 1000;
-    return earlier === undefined || passed <= 0 ? 0 : Math.max(0, 100 * (seconds - earlier) / passed);
-  };
-  const domains = found.flatMap((domain) =>
-    domain.domid === undefined ? [] : [{ ...domain, domid: domain.domid, cpuPercent: percent(domain) }]
+  write: Writer,
+  { delaySeconds, iterations }: Pick<DashboardOptions, "delaySeconds" | "iterations">,
+): Promise<number> {
+  const xend = await context.xend();
+  let before: MachineFigures | undefined;
+  for (let count = 1;; count++) {
+    const sample = await xend.figures();
+    context.print(write(sample, topDomains(sample, machineRates(before, sample))));
+    before = sample;
+    if (count === iterations) return EXIT.ok;
+    await context.sleep(delaySeconds * 1000);
+  }
+}
+
+async function dashboard(context: Context, options: DashboardOptions): Promise<number> {
+  const { interactive, size } = await context.terminal();
+  if (!interactive || size() === undefined) {
+    throw new CommandError(
+      "the dashboard needs a terminal as standard input and output; top -b prints without one",
+      "usage",
+    );
+  }
+  if (context.dashboard === undefined) {
+    throw new CommandError("this program comes without the dashboard; top -b prints the figures");
+  }
+  return await context.dashboard(options);
+}
+
+function delayOf(invocation: Invocation): number {
+  const text = invocation.text("delay") ?? String(DELAY_SECONDS);
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (seconds > 0 && seconds <= MOST_SECONDS) return seconds;
+  throw new CommandError(
+    `--delay: expected a number of seconds up to ${MOST_SECONDS}, found ${JSON.stringify(text)}`,
+    "usage",
   );
-  return {
-    domains,
-    node,
-    sample: { at, seconds: new Map(found.map(({ uuid, seconds }) => [uuid, seconds])) },
-  };
 }
 
 export const top: Runner = async (invocation, context) => {
-  const isBatch = invocation.has("batch") || invocation.json;
-  const iterations = invocation.number("iterations", 0) ?? 0;
-  const delay = Number(invocation.text("delay") ?? DELAY_SECONDS);
-  if (!(delay > 0 && delay <= 86400)) {
-    throw new CommandError("--delay: expected a number of seconds", "usage");
+  if (invocation.has("version")) {
+    context.print(`xenolith ${VERSION}\n`);
+    return EXIT.ok;
   }
+  const iterations = invocation.number("iterations", 0) ?? 0;
+  const delaySeconds = delayOf(invocation);
   const options = {
     fullName: invocation.has("full-name"),
     networks: invocation.has("networks"),
@@ -50,66 +86,21 @@ export const top: Runner = async (invocation, context) => {
     vcpus: invocation.has("vcpus"),
     repeatHeader: invocation.has("repeat-header"),
   };
-  const xend = await context.xend();
-  let before: Sample | undefined;
-  const once = async () => {
-    const { domains, node, sample } = await measure(xend, context, before);
-    before = sample;
-    if (invocation.json) {
-      const rows = domains.map((domain) => ({
-        name: domain.name,
-        domid: domain.domid,
-        state: domain.state,
-        cpu_sec: domain.seconds,
-        cpu_percent: domain.cpuPercent,
-        mem_kib: domain.memoryKiB,
-        maxmem_kib: domain.maxMemoryKiB,
-        vcpus: domain.maxVcpus,
-        devices: domain.devices.length,
-      }));
-      context.print(`${JSON.stringify({ at: sample.at, domains: rows })}\n`);
-    } else if (isBatch) context.print(topTable(domains, node, options));
-    // Home, the text with the rest of each line cleared, then what is below.
-    else {
-      const text = topSummary(domains, node, context.now()) + topTable(domains, node, options);
-      context.print(`\x1b[H${text.replaceAll("\n", "\x1b[K\r\n")}\x1b[J`);
-    }
-  };
-  // In batch mode without a count it goes on for ever, as xentop does.
-  const wait = () => context.sleep(delay * 1000);
-  if (isBatch) {
-    if (invocation.json && iterations === 0) {
-      await once();
-      return 0;
-    }
-    for (let count = 1;; count++) {
-      await once();
-      if (count === iterations) return 0;
-      await wait();
-    }
+  const output = invocation.text("output") ?? (invocation.json ? "json" : undefined);
+  if (invocation.has("batch") || output !== undefined) {
+    // --json is one answer, as of every command.
+    const once = invocation.json && !invocation.has("iterations");
+    return await batch(context, writer(output ?? "table", options), {
+      delaySeconds,
+      iterations: once ? 1 : iterations,
+    });
   }
-  const terminal = await context.terminal();
-  if (!terminal.interactive || terminal.size() === undefined) {
-    throw new CommandError("top needs a terminal; top -b prints without one", "usage");
-  }
-  const quit = Promise.withResolvers<"quit">();
-  const keys = async () => {
-    for await (const bytes of terminal.input()) {
-      // q, Q, ^C
-      if (bytes.some((byte) => [0x71, 0x51, 3].includes(byte))) return quit.resolve("quit");
-    }
-    quit.resolve("quit");
-  };
-  terminal.setRaw(true);
-  try {
-    context.print("\x1b[2J");
-    keys().catch((error) => quit.reject(error));
-    for (let count = 1;; count++) {
-      await once();
-      if (count === iterations) return 0;
-      if (await Promise.race([wait(), quit.promise]) === "quit") return 0;
-    }
-  } finally {
-    terminal.setRaw(false);
-  }
+  return await dashboard(context, {
+    ...options,
+    delaySeconds,
+    iterations,
+    readOnly: invocation.has("readonly"),
+    ascii: invocation.has("ascii"),
+    theme: invocation.text("theme"),
+  });
 };

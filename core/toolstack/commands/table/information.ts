@@ -91,11 +91,20 @@ export const INFORMATION: readonly CommandSpec[] = [
     name: "top",
     aliases: ["xentop"],
     group,
-    summary: "what domains use, as xentop shows it",
+    summary: "the dashboard: what domains use, live; with -b xentop's table",
+    description:
+      "On a terminal: the dashboard; ? there lists its keys. In batch mode: xentop's table, or with -o the same figures for a program, with rates beside the totals.",
     arguments: [],
     options: [
       { short: "b", long: "batch", summary: "print, again and again, without touching the terminal" },
       { short: "i", long: "iterations", value: { name: "count", kind: "text" }, summary: "so many times" },
+      {
+        short: "o",
+        long: "output",
+        value: { name: "format", kind: "text" },
+        choices: ["table", "json", "csv", "prometheus"],
+        summary: "print that (-b): JSON has an object a line, CSV its header once",
+      },
       {
         short: "d",
         long: "delay",
@@ -107,8 +116,20 @@ export const INFORMATION: readonly CommandSpec[] = [
       { short: "x", long: "vbds", summary: "a line for each block device" },
       { short: "v", long: "vcpus", summary: "a line for the vCPUs" },
       { short: "r", long: "repeat-header", summary: "the header again before each domain" },
+      { long: "readonly", summary: "the dashboard changes nothing" },
+      {
+        long: "theme",
+        value: { name: "name", kind: "text" },
+        summary: "colours of the dashboard, such as dark or light",
+      },
+      { long: "ascii", summary: "the dashboard draws with ASCII only" },
+      { short: "V", long: "version", summary: "print the version", hidden: true },
     ],
-    examples: [{ line: "top -b -i 2 -d 1", does: "two tables, a second apart" }],
+    examples: [
+      { line: "top", does: "the dashboard" },
+      { line: "top -b -i 2 -d 1", does: "two tables, a second apart" },
+      { line: "top -o csv -d 10 > figures.csv", does: "a line a domain every ten seconds" },
+    ],
     printsJson: true,
     load: async () => (await import("../run/top.ts")).top,
   },
