@@ -129,7 +129,8 @@ const row = (values: readonly (string | number)[], nameWidth: number) =>
     return right(index === 0 ? String(value).slice(0, nameWidth) : value, width);
   }).join(" ") + "\n";
 
-function details({ figures }: TopDomain, options: TopOptions): string {
+/** The lines below a domain: vCPUs, networks, block devices, as far as they are wanted. */
+export function topDetails({ figures }: Pick<TopDomain, "figures">, options: TopOptions): string {
   const lines: string[] = [];
   if (options.vcpus === true) {
     // Five to a line, as xentop has them.
@@ -170,7 +171,7 @@ export function topTable(domains: readonly TopDomain[], node: Node, options: Top
   for (const domain of domains) {
     if (options.repeatHeader === true) parts.push(header);
     const cells = TOP_COLUMNS.map(({ cell, value }) => cell?.(domain, node) ?? value(domain, node) ?? "");
-    parts.push(row(cells, nameWidth), details(domain, options));
+    parts.push(row(cells, nameWidth), topDetails(domain, options));
   }
   return parts.join("");
 }
