@@ -19,7 +19,8 @@ Deno.test("the OpenAPI document has every route, and every route that it has is 
   await using fake = fakeXend();
   const { xend } = fake;
   const status = () => assert.fail("nobody asks for it");
-  const app = apiApp({ xend, xenstore: new XenStoreService(), status, stop: () => Promise.resolve([]) });
+  const stop = () => Promise.resolve([]);
+  const app = apiApp({ xend, xenstore: new XenStoreService(), metrics: true, status, stop });
   const served = app.routes.filter(({ method, path }) => method !== "ALL" && !LEGACY.test(path))
     .flatMap(({ method, path }) => {
       const operations = path.includes(":operation") ? Object.keys(operationBodies) : [""];

@@ -147,6 +147,7 @@ const PATHS = [
     "/api/v1/domains/ID/console",
     "/api/v1/domains/ID/inspect",
     "/api/v1/figures",
+    "/metrics",
     "/api/v1/domains/ID/OP/OP",
   ],
   ...[
@@ -314,6 +315,7 @@ Deno.test(`${REQUESTS} requests made at random are answered, none by an internal
   const app = apiApp({
     xend,
     xenstore: new XenStoreService(),
+    metrics: true,
     status: () => ({
       pid: 1,
       startedAt: 0,

@@ -130,6 +130,7 @@ export const xendStatusSchema = z.strictObject({
   xenstore_socket: z.string(),
   tcp: z.string().optional(),
   token_file: z.string().optional(),
+  metrics: z.string().optional(),
   state_directory: z.string(),
   log_directory: z.string(),
   domains: z.int(),

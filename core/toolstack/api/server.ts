@@ -16,7 +16,7 @@ import type { XenStoreService } from "../../dom0/mod.ts";
 import { errorResponse } from "./errors.ts";
 import { debugRoutes, type DebugServices } from "./debug_routes.ts";
 import { describeRoutes } from "./document.ts";
-import { figuresRoutes } from "./figures_routes.ts";
+import { figuresRoutes, metricsRoute } from "./figures_routes.ts";
 import { legacyRoutes } from "./legacy.ts";
 import { createRequestSchema, debugKeysBody, operationBodies, stopBody } from "./schemas.ts";
 import { empty, readBody, readJson, streamOf } from "./http.ts";
@@ -31,6 +31,8 @@ export interface ApiHost {
   readonly xend: Xend;
   readonly xenstore?: XenStoreService;
   readonly debug?: DebugServices;
+  /** Prometheus may ask for the figures. */
+  readonly metrics?: boolean;
   status(): XendStatus;
   /** Ends the process once the domains are ended. @returns the domains that did not end by themselves */
   stop(graceMs?: number): Promise<string[]>;
@@ -78,7 +80,7 @@ async function operate<Name extends Operation>(
 
 const isOperation = (name: string): name is Operation => Object.hasOwn(operations, name);
 
-export function apiApp({ xend, xenstore, debug = {}, status, stop }: ApiHost): OpenAPIHono {
+export function apiApp({ xend, xenstore, debug = {}, metrics, status, stop }: ApiHost): OpenAPIHono {
   const app = new OpenAPIHono();
   const base = "/api/v1";
   app.onError((error) =>
@@ -119,6 +121,7 @@ export function apiApp({ xend, xenstore, debug = {}, status, stop }: ApiHost): O
     return empty();
   });
   figuresRoutes(app, base, xend);
+  if (metrics === true) metricsRoute(app, xend);
   debugRoutes(app, base, xend, debug);
   app.post(`${base}/domains/:id/:operation`, async (c) => {
     const { id, operation } = c.req.param();

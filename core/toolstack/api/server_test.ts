@@ -229,6 +229,25 @@ Deno.test("figures of everything in one reply, and what is inside a domain", asy
   await fails(client.inspect("c"), "no-such-domain");
 });
 
+Deno.test("Prometheus' metrics where they were asked for, by the same rules as the API", async () => {
+  await using served = await serve();
+  const { client, api } = served;
+  await client.create(fakeRequest({ name: 'a"b' }));
+  assert.equal((await apiApp(api).request("http://xend/metrics")).status, 404);
+  const token = "0123456789abcdef";
+  const listener = await listenOnTcp({ ...api, metrics: true }, 0, token);
+  try {
+    const url = `http://${listener.address}/metrics`;
+    const refused = await fetch(url);
+    assert.deepEqual([refused.status, (await refused.json()).code], [401, "unauthorized"]);
+    const reply = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    assert.equal(reply.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert.match(await reply.text(), /\nxen_domain_cpu_seconds_total\{domain="a\\"b",domid="1"\} 1\n/);
+  } finally {
+    await listener.close();
+  }
+});
+
 Deno.test("XenStore over the API; its watches and consoles' output come as events to those who ask", async () => {
   const xenstore = new XenStoreService();
   await using served = await serve(xenstore);

@@ -152,6 +152,8 @@ export interface XendStatus {
   readonly tcp?: string;
   /** Holds the bearer token of the TCP listener. */
   readonly token_file?: string;
+  /** The path of Prometheus' metrics, when they are served. */
+  readonly metrics?: string;
   readonly state_directory: string;
   readonly log_directory: string;
   readonly domains: number;

@@ -41,6 +41,7 @@ const LINES: readonly (readonly string[])[] = [
   ["sched-credit", "-dguest", "--weight=512"],
   ["vcpu-pin", "guest", "all", "0-3,^2", "-"],
   ["xend", "start", "--http"],
+  ["xend", "start", "--metrics", "--http", "0"],
   ["xend", "start", "--http", "8000", "--pcpus", "2"],
   ["xend", "status", "--json"],
   ["config", "check", "--strict", "a.cfg", "b.cfg"],

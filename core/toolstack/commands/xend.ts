@@ -12,6 +12,8 @@ export interface XendCommand {
   readonly pcpus?: number;
   /** Port on 127.0.0.1 for the API over TCP; 0: a free one. */
   readonly httpPort?: number;
+  /** Metrics for Prometheus at /metrics. */
+  readonly metrics?: boolean;
 }
 
 export interface CommandOutput {
@@ -86,12 +88,14 @@ export async function xend(command: XendCommand, output: CommandOutput): Promise
       paths,
       pcpus: command.pcpus,
       httpPort: command.httpPort,
+      metrics: command.metrics,
       say: (line) => output.say(line),
     });
   }
   const xendArguments = [
     ...(command.pcpus === undefined ? [] : ["--pcpus", String(command.pcpus)]),
     ...(command.httpPort === undefined ? [] : ["--http", String(command.httpPort)]),
+    ...(command.metrics === true ? ["--metrics"] : []),
   ];
   using client = await XendClient.connect({ paths, start: true, xendArguments });
   if (command.json) output.print(JSON.stringify(await client.status(), undefined, 2) + "\n");

@@ -1,6 +1,7 @@
 /** xend as a process: lock, logs, host, sockets, signals. */
 import { join } from "node:path";
 import { startXenStoreSocket } from "../../dom0/mod.ts";
+import { METRICS_PATH } from "../api/figures_routes.ts";
 import { EXIT_LOCKED } from "../api/launch.ts";
 import { type Listener, listenOnSocket, listenOnTcp } from "../api/listener.ts";
 import { writeToken } from "../api/token.ts";
@@ -33,6 +34,8 @@ export interface XendProcessOptions {
   readonly pcpus?: number;
   /** Serves the API on 127.0.0.1 too; 0: a free port. */
   readonly httpPort?: number;
+  /** Serves metrics for Prometheus wherever the API is served. */
+  readonly metrics?: boolean;
   /** Told what whoever started it should see. */
   readonly say: (line: string) => void;
 }
@@ -105,12 +108,14 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     log_directory: paths.log,
     domains: running.domainCount,
     ...(tcp === undefined ? {} : { tcp, token_file: tokenFile(paths) }),
+    ...(options.metrics === true ? { metrics: METRICS_PATH } : {}),
   });
   let tcp: string | undefined;
   const api = {
     xend: running,
     xenstore: host.xenstore,
     debug: debugServices(host, running),
+    metrics: options.metrics,
     status,
     stop,
   };

@@ -14,5 +14,6 @@ export const runXendCommand: Runner = (invocation, context) => {
     foreground: invocation.has("foreground"),
     pcpus: invocation.number("pcpus", 1, 4096),
     httpPort: invocation.has("http") ? http ?? HTTP_PORT : undefined,
+    metrics: invocation.has("metrics"),
   }, { say: (line) => context.say(line), print: (text) => context.print(text) });
 };

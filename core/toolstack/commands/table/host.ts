@@ -49,6 +49,10 @@ export const HOST: readonly CommandSpec[] = [
         value: { name: "port", kind: "text", optional: true },
         summary: "start: serve the API on 127.0.0.1 as well (8000); needs the token that status names",
       },
+      {
+        long: "metrics",
+        summary: "start: serve metrics for Prometheus at /metrics, on the socket and, with --http, there",
+      },
     ],
     examples: [
       { line: "xend status --json", does: "its pid, sockets and versions" },
