@@ -1,5 +1,5 @@
 /** The table's columns: xentop's, as it writes them, and beside its totals what happens a second. */
-import { TOP_COLUMNS, topCell, type TopFigures } from "../../core/toolstack/format/top_columns.ts";
+import { TOP_COLUMNS } from "../../core/toolstack/format/top.ts";
 import { bytes, count, rate } from "./humanize.ts";
 import type { DomainRow, Series } from "./types.ts";
 
@@ -50,12 +50,6 @@ const XENTOP: Readonly<Record<string, readonly [id: string, rank: number, summar
   "SSID": ["ssid", 29, "security label"],
 };
 
-const figuresOf = ({ figures, rates }: DomainRow, { totalMemoryKiB }: ColumnContext): TopFigures => ({
-  domain: figures,
-  cpuPercent: rates.cpuPercent,
-  totalMemoryKiB,
-});
-
 const xentopColumns = TOP_COLUMNS.map((column): Column => {
   const [id, rank, summary] = XENTOP[column.title];
   const isText = id === "name" || id === "state";
@@ -67,8 +61,8 @@ const xentopColumns = TOP_COLUMNS.map((column): Column => {
     summary,
     descends: !isText,
     rank,
-    text: (row, context) => topCell(column, figuresOf(row, context)),
-    value: (row, context) => column.value(figuresOf(row, context)),
+    text: (row, context) => String(column.cell?.(row, context) ?? column.value(row, context) ?? ""),
+    value: (row, context) => column.value(row, context),
   };
 });
 

@@ -1,6 +1,12 @@
 /** Samples of the figures as what the views show: rates, pasts, one row a domain. It keeps as much as lives, for as long as it lives. */
 import type { DomainFigures, MachineFigures } from "../../core/toolstack/api/figures.ts";
-import { busyPercent, isSameLife, NO_RATES, ratesBetween, vcpuPercents } from "./rates.ts";
+import {
+  busyPercent,
+  isSameLife,
+  NO_RATES,
+  ratesBetween,
+  vcpuPercents,
+} from "../../core/toolstack/format/rates.ts";
 import { append, HISTORY_LENGTH } from "./series.ts";
 import { share, shareParts } from "./sharing.ts";
 import type { DomainRow, HostView, Rates, Series } from "./types.ts";

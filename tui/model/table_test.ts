@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { TOP_COLUMNS } from "../../core/toolstack/format/top_columns.ts";
+import { TOP_COLUMNS } from "../../core/toolstack/format/top.ts";
 import { cell, type ColumnContext, COLUMNS, fitColumns, headerCell } from "./columns.ts";
 import { fuzzyFind, fuzzyMatch, matchIndices } from "./fuzzy.ts";
-import { NO_RATES } from "./rates.ts";
+import { NO_RATES } from "../../core/toolstack/format/rates.ts";
 import { rowWindow, tableRows } from "./table.ts";
 import { domain, vbd, vcpu, vif } from "./testing.ts";
 import type { DomainRow, Rates } from "./types.ts";

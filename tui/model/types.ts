@@ -1,24 +1,11 @@
 /** What the views show: made by the model from figures and events, never from the terminal. Plain data, new objects for what changed. */
 import type { DomainFigures, MachineFigures, PcpuFigures } from "../../core/toolstack/api/figures.ts";
+import type { Rates } from "../../core/toolstack/format/rates.ts";
 
 /** A figure's past, oldest first: one number a sample, NaN where there was none. */
 export type Series = readonly number[];
 
-/** Per second, from the sample before; 0 in a domain's first. */
-export interface Rates {
-  /** Per cent of one pCPU. */
-  readonly cpuPercent: number;
-  readonly netTx: number;
-  readonly netRx: number;
-  readonly vbdReads: number;
-  readonly vbdWrites: number;
-  readonly vbdReadBytes: number;
-  readonly vbdWriteBytes: number;
-  /** Instructions retired a second. */
-  readonly instructions: number;
-  /** Of every counter that moved. */
-  readonly counters: Readonly<Record<string, number>>;
-}
+export type { Rates };
 
 export interface DomainRow {
   readonly figures: DomainFigures;
