@@ -12,7 +12,7 @@ import { SampleKeeper } from "./samples.ts";
 import type { Connection, Notice, Snapshot } from "./types.ts";
 
 const FIRST_BACKOFF_MS = 250;
-const LONGEST_BACKOFF_MS = 5000;
+const LONGEST_BACKOFF_MS = 2000;
 /** An answer that takes longer is called none. */
 const PATIENCE_MS = 5000;
 /** Events ask for a look at the figures, but not more often. */
@@ -27,6 +27,12 @@ export interface FeedOptions {
 }
 
 const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
+
+/** Why xend is gone: its own words, or those of whatever broke. */
+function lossOf(error: unknown): string {
+  const isOurs = error instanceof Error && error.name === "XendFailure";
+  return isOurs ? error.message : `the connection to xend broke: ${messageOf(error)}`;
+}
 
 /** xend answered, and refused: everything else means that it is gone. */
 function isRefusal(error: unknown): boolean {
@@ -123,10 +129,7 @@ export class Feed {
         const before = this.#count;
         await this.#session(xend);
         this.#xend = undefined;
-        if (this.#count > before) {
-          backoff = this.#backoffMs;
-          continue;
-        }
+        if (this.#count > before) backoff = this.#backoffMs;
       }
       this.#due = performance.now() + backoff;
       await this.#untilDue();
@@ -149,7 +152,7 @@ export class Feed {
     try {
       subscription = await this.#orStop(xend.followEvents(["domain", "device", "log"]));
     } catch (error) {
-      this.#lose(messageOf(error));
+      this.#lose(lossOf(error));
     }
     if (subscription === undefined) return;
     this.#xend = xend;
@@ -174,7 +177,7 @@ export class Feed {
       for await (const event of events) this.#event(event);
       return "xend has ended the connection";
     } catch (error) {
-      return messageOf(error);
+      return lossOf(error);
     }
   }
 
@@ -196,7 +199,7 @@ export class Feed {
       return true;
     } catch (error) {
       if (!isRefusal(error)) {
-        this.#lose(messageOf(error));
+        this.#lose(lossOf(error));
         return false;
       }
       // The same refusal every second is one notice.
@@ -209,13 +212,14 @@ export class Feed {
   }
 
   #sample(figures: MachineFigures, isRegular: boolean): void {
+    const isFirst = this.#samples.latest === undefined;
     const samples = this.#samples.add(figures, isRegular);
     this.#refusal = undefined;
     if (isRegular) {
       this.#count++;
       this.#gathered.push(...this.#alerts.look(samples));
     }
-    if (this.#connection.kind === "lost") {
+    if (this.#connection.kind === "lost" && !isFirst) {
       this.#gathered.push({ at: this.ports.now(), severity: "info", text: "xend is back" });
     }
     if (this.#connection.kind !== "connected") this.#connection = { kind: "connected" };

@@ -179,6 +179,29 @@ Deno.test("xend is lost and comes back: the last figures stay, marked, and both 
   });
 });
 
+Deno.test("a xend that comes later than the dashboard is not back, it is there", async () => {
+  const xend = new FakeXend();
+  xend.isRunning = false;
+  const feed = new Feed({ connect: () => xend.connect(), now: () => 1 }, {
+    delaySeconds: 0.01,
+    backoffMs: 5,
+  });
+  feed.start();
+  try {
+    await until(() => xend.connects > 2, "it tries");
+    assert.deepEqual(feed.getSnapshot().connection, {
+      kind: "lost",
+      since: 1,
+      message: "xend is not running",
+    });
+    xend.isRunning = true;
+    await until(() => feed.count > 0, "a sample");
+    assert.deepEqual(feed.getSnapshot().notices, []);
+  } finally {
+    await feed.stop();
+  }
+});
+
 Deno.test("an error of the connection is a loss, a refusal is a notice, told once", async () => {
   await withFeed(async (feed, xend) => {
     await until(() => feed.count >= 1, "a sample");
