@@ -209,7 +209,7 @@ Deno.test({
       }
       for (const target of CONVERSION_TARGETS) {
         try {
-          assert.notEqual(convertConfig(source(name), target), "", `${name} to ${target}`);
+          assert.notEqual(convertConfig(source(name), target).text, "", `${name} to ${target}`);
         } catch (error) {
           if (!(error instanceof ConfigError)) throw error;
         }

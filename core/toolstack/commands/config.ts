@@ -138,7 +138,12 @@ export async function config(request: ConfigRequest, world: ConfigWorld): Promis
       case "convert": {
         const source = await readSource(request.file, world);
         const { to, overrides, file } = request;
-        world.print(convertConfig(source, to, { overrides, environment: environmentOf(file, world) }));
+        const { text, left } = convertConfig(source, to, {
+          overrides,
+          environment: environmentOf(file, world),
+        });
+        for (const diagnostic of left) world.say(formatDiagnostic(diagnostic));
+        world.print(text);
         return EXIT.ok;
       }
       case "schema":

@@ -1,14 +1,16 @@
 /** The same domain in another language. */
 import { formatDisk } from "./devices/disk.ts";
+import { formatVif, xmOnlyParameters } from "./devices/vif.ts";
 import { commandLine, guestType } from "./domain_config.ts";
 import { KEYS, type KeyValues } from "./keys/mod.ts";
 import { Refused } from "./keys/types.ts";
-import { libvirtDomain } from "./libvirt.ts";
+import { libvirtDomain } from "./libvirt/domain.ts";
+import { leftOut } from "./losses.ts";
 import { type Reading, readKeys } from "./reading.ts";
 import { typeKeys } from "./typing.ts";
 import { type Json, type Setting, settingJson, type Value } from "./value.ts";
 import { BARE_ENVIRONMENT } from "./environment.ts";
-import { ConfigError, type Source } from "./source.ts";
+import { ConfigError, type Diagnostic, type Source } from "./source.ts";
 import type { PythonEnvironment } from "./xm/mod.ts";
 
 export const CONVERSION_TARGETS = ["xl", "json", "libvirt"] as const;
@@ -60,9 +62,9 @@ function valueXl(value: Value, indent: string): string {
 function xlSettings(
   reading: Reading,
   values: KeyValues,
-): { settings: Map<string, string>; dropped: string[] } {
+): { settings: Map<string, string>; left: { key: string; what: string }[] } {
   const settings = new Map<string, string>();
-  const dropped: string[] = [];
+  const left: { key: string; what: string }[] = [];
   const cmdline = commandLine(values, reading.dialect);
   const folds = reading.dialect === "xm" && FOLDED.some((key) => reading.settings.has(key));
   for (const [key, setting] of reading.settings) {
@@ -73,26 +75,39 @@ function xlSettings(
     } else if (key === "type" || key === "builder") settings.set("type", quoteXl(guestType(values)));
     else if (key === "disk" && values.disk !== undefined && reading.dialect === "xm") {
       settings.set(key, listXl(values.disk.map((disk) => quoteXl(formatDisk(disk)))));
+    } else if (key === "vif" && values.vif !== undefined && oldParameters(setting.value).length > 0) {
+      settings.set(key, listXl(values.vif.map((vif, index) => quoteXl(formatVif(vif, index)))));
+      left.push({
+        key,
+        what: `vif: ${oldParameters(setting.value).join(", ")} is left out, which xl refuses`,
+      });
     } else if (folds && [...FOLDED, "root", "extra", "cmdline"].includes(key)) {
       settings.set("cmdline", quoteXl(cmdline ?? ""));
     } else if (Object.hasOwn(RENAMED, key)) settings.set(RENAMED[key], valueXl(setting.value, ""));
     else if (definition?.dialects.includes("xl") ?? false) settings.set(key, valueXl(setting.value, ""));
-    else dropped.push(key);
+    else if (definition !== undefined) {
+      left.push({ key, what: `${key} is left out: it has no counterpart in xl` });
+    }
   }
-  return { settings, dropped };
+  return { settings, left };
 }
+
+/** What only xm's interfaces had. */
+const oldParameters = (value: Value): readonly string[] =>
+  value.kind === "atom" ? xmOnlyParameters(value.text) : value.items.flatMap(oldParameters);
 
 function listXl(items: readonly string[]): string {
   return items.length === 0 ? "[ ]" : `[\n${items.map((item) => `    ${item},\n`).join("")}]`;
 }
 
-function toXl(reading: Reading, values: KeyValues): string {
-  const { settings, dropped } = xlSettings(reading, values);
+function toXl(reading: Reading, values: KeyValues): Conversion {
+  const { settings, left } = xlSettings(reading, values);
   const lines = [...settings].map(([key, value]) => `${key} = ${value}\n`);
-  const notes = dropped.filter((key) => KEYS.has(key)).map((key) =>
-    `# ${key} of xm has no counterpart in xl.\n`
-  );
-  return lines.join("") + notes.join("");
+  const notes = left.map(({ what }) => `# ${what}.\n`);
+  return {
+    text: lines.join("") + notes.join(""),
+    left: left.map(({ key, what }) => leftOut(reading, key, what)),
+  };
 }
 
 function typedJson(key: string, setting: Setting): Json {
@@ -112,6 +127,12 @@ function toJson(reading: Reading): string {
   }\n`;
 }
 
+export interface Conversion {
+  readonly text: string;
+  /** What the other language has no place for, and what in the file says nothing to anybody. */
+  readonly left: readonly Diagnostic[];
+}
+
 /**
  * Writes a configuration in another language.
  * @param to "xl": xl's own; "json": what `jsonSchema()` describes; "libvirt": a domain's XML
@@ -121,17 +142,25 @@ export function convertConfig(
   source: Source,
   to: ConversionTarget,
   { overrides = [], environment = BARE_ENVIRONMENT }: ConvertOptions = {},
-): string {
+): Conversion {
   const reading = readKeys(source, overrides, environment);
   const { values, diagnostics } = typeKeys(reading, false);
   const faults = diagnostics.filter(({ severity = "error" }) => severity === "error");
   if (faults.length > 0) throw new ConfigError(faults);
+  const said = [...reading.warnings, ...diagnostics].filter(({ severity }) => severity === "warning");
+  const { text, left } = write(reading, values, to);
+  return { text, left: [...said, ...left] };
+}
+
+function write(reading: Reading, values: KeyValues, to: ConversionTarget): Conversion {
   switch (to) {
     case "xl":
       return toXl(reading, values);
     case "json":
-      return toJson(reading);
-    case "libvirt":
-      return libvirtDomain(values, reading);
+      return { text: toJson(reading), left: [] };
+    case "libvirt": {
+      const { xml, left } = libvirtDomain(values, reading);
+      return { text: xml, left };
+    }
   }
 }

@@ -204,7 +204,7 @@ Deno.test("what is converted to xl is the same configuration", () => {
       let before;
       try {
         before = showConfig(source, [], BARE_ENVIRONMENT);
-        const text = convertConfig(source, "xl");
+        const { text } = convertConfig(source, "xl");
         const after = showConfig({ name: "g", text }, [], BARE_ENVIRONMENT);
         assert.deepEqual(after.effective, before.effective, text);
         converted++;

@@ -8,7 +8,13 @@ import { typeKeys } from "./typing.ts";
 import type { PythonEnvironment } from "./xm/mod.ts";
 
 export { checkConfig, type CheckDiagnostic, type CheckOptions } from "./check.ts";
-export { CONVERSION_TARGETS, type ConversionTarget, convertConfig, type ConvertOptions } from "./convert.ts";
+export {
+  type Conversion,
+  CONVERSION_TARGETS,
+  type ConversionTarget,
+  convertConfig,
+  type ConvertOptions,
+} from "./convert.ts";
 export { type Disk, formatDisk, parseDisk, SpecificationError } from "./devices/disk.ts";
 export { formatVif, parseVif, type Vif } from "./devices/vif.ts";
 export { type DomainConfig, type ShutdownAction } from "./domain_config.ts";

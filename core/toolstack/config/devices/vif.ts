@@ -137,6 +137,11 @@ function setParameter(draft: Draft, key: string, value: string): void {
   }
 }
 
+/** The parameters of a specification that xm knew and xl refuses. */
+export function xmOnlyParameters(spec: string): string[] {
+  return spec.split(",").map((part) => part.split("=")[0].trim()).filter((name) => XM_ONLY.includes(name));
+}
+
 /**
  * Parses a network interface's specification.
  * @param index its place in the list, the devid unless one is given

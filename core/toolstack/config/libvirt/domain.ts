@@ -1,44 +1,14 @@
 /** A configuration as libvirt's domain XML (formatdomain), as far as its Xen driver has elements for the keys. */
-import type { Disk } from "./devices/disk.ts";
-import type { Vif } from "./devices/vif.ts";
-import { commandLine, guestType } from "./domain_config.ts";
-import type { KeyValues } from "./keys/mod.ts";
-import type { Reading } from "./reading.ts";
-import { ConfigError, endOf } from "./source.ts";
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&apos;",
-};
-
-/** XML 1.0 has no way to write most control characters. */
-function escape(text: string): string {
-  return text.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd]/g, "").replace(
-    /[&<>"']/g,
-    (letter) => ENTITIES[letter],
-  );
-}
-
-/** An element: text for its content, or the elements in it. */
-function element(
-  name: string,
-  attributes: Readonly<Record<string, string | number | undefined>>,
-  content: string | readonly string[] = [],
-): string {
-  const head = Object.entries(attributes)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ` ${key}='${escape(String(value))}'`).join("");
-  if (typeof content === "string") return `<${name}${head}>${escape(content)}</${name}>`;
-  if (content.length === 0) return `<${name}${head}/>`;
-  const inner = content.join("\n").replace(/^/gm, "  ");
-  return `<${name}${head}>\n${inner}\n</${name}>`;
-}
-
-const text = (name: string, content: string | undefined) =>
-  content === undefined ? [] : [element(name, {}, content)];
+import { commandLine, guestType } from "../domain_config.ts";
+import type { KeyValues } from "../keys/mod.ts";
+import { follow, Losses } from "../losses.ts";
+import type { Reading } from "../reading.ts";
+import { ConfigError, type Diagnostic, endOf } from "../source.ts";
+import { characterDevices } from "./characters.ts";
+import { disks, interfaces } from "./devices.ts";
+import { hostDevices, usbControllers } from "./host_devices.ts";
+import { graphics, inputs, sound, video } from "./screens.ts";
+import { element, text } from "./xml.ts";
 
 /** Actions under libvirt's names. */
 const ACTIONS = {
@@ -52,52 +22,6 @@ const ACTIONS = {
 } as const;
 
 const COREDUMPS: readonly string[] = ["coredump-destroy", "coredump-restart"];
-
-function bus(vdev: string): string {
-  return vdev.startsWith("hd") ? "ide" : vdev.startsWith("sd") ? "scsi" : "xen";
-}
-
-function diskElement(disk: Disk): string {
-  const device = disk.target.startsWith("/dev/") || disk.backendtype === "phy";
-  const driver = device && disk.format === "raw" ? { name: "phy" } : {
-    name: disk.backendtype === "tap" ? "tap" : "qemu",
-    type: disk.format === "empty" ? undefined : disk.format,
-  };
-  return element("disk", { type: device ? "block" : "file", device: disk.devtype }, [
-    element("driver", driver),
-    ...disk.target === "" ? [] : [element("source", { [device ? "dev" : "file"]: disk.target })],
-    ...disk.backend === undefined ? [] : [element("backenddomain", { name: disk.backend })],
-    element("target", { dev: disk.vdev, bus: bus(disk.vdev) }),
-    ...disk.access === "ro" ? [element("readonly", {})] : [],
-  ]);
-}
-
-function vifElement(vif: Vif): string {
-  const routed = vif.script?.includes("vif-route") ?? false;
-  return element("interface", { type: routed ? "ethernet" : "bridge" }, [
-    ...vif.mac === undefined ? [] : [element("mac", { address: vif.mac })],
-    ...routed ? [] : [element("source", { bridge: vif.bridge ?? "xenbr0" })],
-    ...vif.script === undefined ? [] : [element("script", { path: vif.script })],
-    ...(vif.ip ?? "").split(" ").filter((ip) => ip !== "").map((ip) =>
-      element("ip", { address: ip, family: ip.includes(":") ? "ipv6" : "ipv4" })
-    ),
-    ...vif.backend === undefined ? [] : [element("backenddomain", { name: vif.backend })],
-    ...vif.vifname === undefined ? [] : [element("target", { dev: vif.vifname })],
-    ...vif.model !== undefined || vif.type !== undefined
-      ? [element("model", { type: vif.model ?? (vif.type === "vif" ? "netfront" : "rtl8139") })]
-      : [],
-    ...vif.rate_bytes_per_interval === undefined || vif.rate_interval_usecs === undefined ? [] : [
-      element("bandwidth", {}, [
-        element("outbound", {
-          average: Math.max(
-            1,
-            Math.round(vif.rate_bytes_per_interval * 1e6 / vif.rate_interval_usecs / 1024),
-          ),
-        }),
-      ]),
-    ],
-  ]);
-}
 
 const BOOT_DEVICES: Readonly<Record<string, string>> = { a: "fd", c: "hd", d: "cdrom", n: "network" };
 
@@ -129,54 +53,106 @@ function features({ acpi, apic, pae, hap, viridian }: KeyValues): readonly strin
   return [element("features", {}, [...plain, ...more])];
 }
 
-function graphics(values: KeyValues): readonly string[] {
-  if (values.vnc !== true) return [];
-  const fixed = values.vncdisplay !== undefined && values.vncunused !== true;
-  return [element("graphics", {
-    type: "vnc",
-    port: fixed ? 5900 + (values.vncdisplay ?? 0) : -1,
-    autoport: fixed ? "no" : "yes",
-    listen: values.vnclisten,
-    passwd: values.vncpasswd || undefined,
-    keymap: values.keymap || undefined,
-  })];
+/** What only a PV guest may have of the host. */
+function hostFeatures({ e820_host }: KeyValues): readonly string[] {
+  if (e820_host !== true) return [];
+  return [element("features", {}, [element("xen", {}, [element("e820_host", { state: "on" })])])];
+}
+
+function vcpuElements(values: KeyValues, losses: Losses): readonly string[] {
+  const { vcpus = 1, cpus, cpu_weight: shares } = values;
+  const maximum = Math.max(values.maxvcpus ?? vcpus, vcpus);
+  const cpuset = typeof cpus === "string" && cpus !== "" && cpus !== "all" ? cpus : undefined;
+  const pins = Array.isArray(cpus) ? cpus : [];
+  if (pins.length > maximum) losses.say("cpus", `the pCPUs of more vCPUs than the ${maximum} there are`);
+  const tuned = [
+    ...shares === undefined ? [] : [element("shares", {}, String(shares))],
+    ...pins.slice(0, maximum).map((set, vcpu) => element("vcpupin", { vcpu, cpuset: set })),
+  ];
+  return [
+    element(
+      "vcpu",
+      { placement: "static", cpuset, current: maximum === vcpus ? undefined : vcpus },
+      String(maximum),
+    ),
+    ...tuned.length === 0 ? [] : [element("cputune", {}, tuned)],
+  ];
+}
+
+/** Modes of the time stamp counter under libvirt's names. */
+const TSC_MODES: Readonly<Record<string, string>> = {
+  always_emulate: "emulate",
+  native: "native",
+  native_paravirt: "paravirt",
+};
+
+function clock({ rtc_timeoffset, localtime, tsc_mode, hpet }: KeyValues, isHvm: boolean): string {
+  const tsc = TSC_MODES[tsc_mode ?? ""];
+  const timers = [
+    ...tsc === undefined ? [] : [element("timer", { name: "tsc", present: "yes", mode: tsc })],
+    ...isHvm && hpet !== undefined ? [element("timer", { name: "hpet", present: hpet ? "yes" : "no" })] : [],
+  ];
+  const base = localtime === true ? "localtime" : "utc";
+  return rtc_timeoffset
+    ? element("clock", { offset: "variable", adjustment: rtc_timeoffset, basis: base }, timers)
+    : element("clock", { offset: base }, timers);
+}
+
+function endActions(values: KeyValues, losses: Losses): readonly string[] {
+  const plain = (["on_poweroff", "on_reboot"] as const).map((key) => {
+    const action = ACTIONS[values[key] ?? (key === "on_reboot" ? "restart" : "destroy")];
+    if (!COREDUMPS.includes(action)) return element(key, {}, action);
+    losses.say(key, "the core, which libvirt takes after a crash only,");
+    return element(key, {}, action.slice("coredump-".length));
+  });
+  return [...plain, element("on_crash", {}, ACTIONS[values.on_crash ?? "destroy"])];
+}
+
+/** Limits of what the guest's devices may use. */
+function xenbus({ max_event_channels, max_grant_frames }: KeyValues): readonly string[] {
+  if (max_event_channels === undefined && max_grant_frames === undefined) return [];
+  return [
+    element("controller", {
+      type: "xenbus",
+      index: 0,
+      maxGrantFrames: max_grant_frames,
+      maxEventChannels: max_event_channels,
+    }),
+  ];
+}
+
+export interface LibvirtDomain {
+  readonly xml: string;
+  /** What of the configuration is not in it. */
+  readonly left: readonly Diagnostic[];
 }
 
 /** @throws ConfigError when there is no name, which libvirt wants */
-export function libvirtDomain(values: KeyValues, reading: Reading): string {
-  if (values.name === undefined) {
+export function libvirtDomain(all: KeyValues, reading: Reading): LibvirtDomain {
+  const followed = follow(all);
+  const { fields: values } = followed;
+  const losses = new Losses();
+  const { name } = values;
+  if (name === undefined) {
     throw new ConfigError([{
       span: endOf(reading.source),
       message: 'name is missing: expected name = "..."',
     }]);
   }
   const guest = guestType(values);
-  const memory = values.memory ?? Math.min(128, values.maxmem ?? 128);
-  const vcpus = values.vcpus ?? 1;
-  const maximum = Math.max(values.maxvcpus ?? vcpus, vcpus);
-  const cpuset = typeof values.cpus === "string" && values.cpus !== "" && values.cpus !== "all"
-    ? values.cpus
-    : undefined;
-  const bootloaderArgs = values.bootloader_args ?? [];
-  const crash = ACTIONS[values.on_crash ?? "destroy"];
-  const actions = [values.on_poweroff ?? "destroy", values.on_reboot ?? "restart"].map((action) => {
-    const known = ACTIONS[action];
-    // libvirt takes a dump only after a crash.
-    return COREDUMPS.includes(known) ? known.slice("coredump-".length) : known;
-  });
+  const isHvm = guest === "hvm";
+  const { memory = Math.min(128, values.maxmem ?? 128), maxmem = memory, nestedhvm } = values;
+  const { bootloader, bootloader_args: bootloaderArgs = [] } = values;
   const parts = [
-    element("name", {}, values.name),
+    element("name", {}, name),
     ...text("uuid", values.uuid),
-    element("memory", { unit: "MiB" }, String(values.maxmem ?? memory)),
+    ...text("description", values.description),
+    element("memory", { unit: "MiB" }, String(maxmem)),
     element("currentMemory", { unit: "MiB" }, String(memory)),
-    element(
-      "vcpu",
-      { placement: "static", cpuset, current: maximum === vcpus ? undefined : vcpus },
-      String(maximum),
-    ),
-    ...values.bootloader
+    ...vcpuElements(values, losses),
+    ...bootloader
       ? [
-        element("bootloader", {}, values.bootloader),
+        element("bootloader", {}, bootloader),
         ...text(
           "bootloader_args",
           (typeof bootloaderArgs === "string" ? bootloaderArgs : bootloaderArgs.join(" ")) || undefined,
@@ -184,26 +160,25 @@ export function libvirtDomain(values: KeyValues, reading: Reading): string {
       ]
       : [],
     osElement(values, reading),
-    ...guest === "pv" ? [] : features(values),
-    values.rtc_timeoffset
-      ? element("clock", {
-        offset: "variable",
-        adjustment: values.rtc_timeoffset,
-        basis: values.localtime === true ? "localtime" : "utc",
-      })
-      : element("clock", { offset: values.localtime === true ? "localtime" : "utc" }),
-    element("on_poweroff", {}, actions[0]),
-    element("on_reboot", {}, actions[1]),
-    element("on_crash", {}, crash),
+    ...guest === "pv" ? hostFeatures(values) : features(values),
+    ...nestedhvm === true ? [element("cpu", { mode: "host-passthrough" })] : [],
+    clock(values, isHvm),
+    ...endActions(values, losses),
     element("devices", {}, [
-      ...text("emulator", values.device_model_override || undefined),
-      ...(values.disk ?? []).map(diskElement),
-      ...(values.vif ?? []).map(vifElement),
-      element("console", { type: "pty" }, [
-        element("target", { type: guest === "hvm" ? "serial" : "xen", port: 0 }),
-      ]),
-      ...graphics(values),
+      ...text("emulator", (values.device_model_override ?? values.device_model) || undefined),
+      ...disks(values, losses),
+      ...xenbus(values),
+      ...usbControllers(values, losses),
+      ...interfaces(values, losses),
+      ...characterDevices(values, isHvm, losses),
+      ...isHvm ? inputs(values, losses) : [],
+      ...graphics(values, losses),
+      ...isHvm ? [...sound(values, losses), ...video(values)] : [],
+      ...hostDevices(values, losses),
     ]),
   ];
-  return `${element("domain", { type: "xen" }, parts)}\n`;
+  return {
+    xml: `${element("domain", { type: "xen" }, parts)}\n`,
+    left: losses.diagnostics(reading, all, followed, guest),
+  };
 }
