@@ -38,6 +38,7 @@ export async function bundle(folder: string): Promise<string[]> {
     stderr: "piped",
   }).output();
   if (!success) throw new BundleError(new TextDecoder().decode(stderr));
+  supplyRequire(folder);
   for (const path of ASSETS) {
     mkdirSync(join(folder, dirname(path)), { recursive: true });
     await Deno.copyFile(join(ROOT, path), join(folder, path));
@@ -49,6 +50,19 @@ export async function bundle(folder: string): Promise<string[]> {
   if (interpreter.load({}) === undefined) throw new BundleError("the interpreter was not written");
   await Deno.writeTextFile(join(folder, GENERATOR_DIGEST), `${digest}\n`);
   return [...filesBelow(folder, "")].sort();
+}
+
+/** What a bundle has in the place of `require`, which Ink's CommonJS packages call for node's own modules: it looks for a real one first. */
+const REQUIRE_SHIM = "Dynamic require of";
+/** Nothing is loaded before it is called: every command evaluates that chunk. */
+const REQUIRE = "const require=(name)=>process.getBuiltinModule(name);";
+
+function supplyRequire(folder: string): void {
+  for (const path of filesBelow(folder, "")) {
+    const file = join(folder, path);
+    const text = path.endsWith(".js") ? Deno.readTextFileSync(file) : "";
+    if (text.includes(REQUIRE_SHIM)) Deno.writeTextFileSync(file, REQUIRE + text);
+  }
 }
 
 function* filesBelow(folder: string, prefix: string): Generator<string> {

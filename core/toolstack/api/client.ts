@@ -219,7 +219,7 @@ export class XendClient implements Disposable {
 
   /** One connection for both directions. @param history with what is kept of earlier output */
   async attachConsole(id: string | number, history = true): Promise<ConsoleConnection> {
-    const connection = await Deno.connect({ transport: "unix", path: apiSocket(this.paths) });
+    const connection = await this.#connect();
     const path = `/api/v1/domains/${encodeURIComponent(id)}/console/attach${history ? "" : "?history=0"}`;
     const head =
       `POST ${path} HTTP/1.1\r\nHost: xend\r\nConnection: Upgrade\r\nUpgrade: xen-console\r\nContent-Length: 0\r\n\r\n`;
@@ -377,6 +377,15 @@ export class XendClient implements Disposable {
   ): Promise<ReadableStream<Uint8Array>> {
     const response = await this.#request(method, path, body);
     return response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+  }
+
+  async #connect(): Promise<Deno.UnixConn> {
+    try {
+      return await Deno.connect({ transport: "unix", path: apiSocket(this.paths) });
+    } catch (error) {
+      if (isAbsent(error)) throw new XendFailure("not-running", "xend is not running");
+      throw error;
+    }
   }
 
   async #text(path: string): Promise<string> {
