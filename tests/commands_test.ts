@@ -1,41 +1,8 @@
-/** The commands against a real xend with built-in guests, as a user, a script, Ganeti and bash use them. */
+/** The commands against a real xend with built-in guests, as a user, a script and Ganeti use them. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { OFFLINE } from "./guests.ts";
-import { run, Session } from "./session.ts";
-
-const BUILTIN = "configs/builtin.cfg";
-
-class Place implements AsyncDisposable {
-  readonly environment: Readonly<Record<string, string>>;
-
-  constructor(readonly folder: string) {
-    this.environment = {
-      XENOLITH_STATE_DIR: join(folder, "state"),
-      XENOLITH_LOG_DIR: join(folder, "log"),
-      XENOLITH_RUN_DIR: join(folder, "run"),
-      XENOLITH_IN_PROCESS: "0",
-    };
-  }
-
-  static async make(): Promise<Place> {
-    return new Place(await Deno.makeTempDir({ prefix: "commands-" }));
-  }
-
-  as(name: string) {
-    return async (line: string, code = 0, input = "") => {
-      const words = line.split(" ");
-      const result = await run(words, input, { ...this.environment, XENOLITH_AS: name }, 90);
-      assert.equal(result.code, code, `${name} ${line}: ${result.stdout}${result.stderr}`);
-      return result;
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await run(["xend", "stop"], "", this.environment);
-    await Deno.remove(this.folder, { recursive: true });
-  }
-}
+import { BUILTIN, Place } from "./place.ts";
+import { Session } from "./session.ts";
 
 Deno.test("a domain's life in xm's, xl's and one's own words", async () => {
   await using place = await Place.make();
@@ -194,55 +161,6 @@ Deno.test("xenstore-*: Debian's tools' output and exit codes", async () => {
     (await xenolith("xenstore-ls /nowhere", 1)).stderr,
     /xs_directory \(\/nowhere\): No such file or directory/,
   );
-});
-
-Deno.test("bash's own completion: commands, options, domains, XenStore's paths, files", async () => {
-  await using place = await Place.make();
-  const xenolith = place.as("xenolith");
-  await xenolith(`create -q ${BUILTIN}`);
-  await xenolith(`new -q ${BUILTIN} name=later`);
-  const script = join(place.folder, "completion.bash");
-  await Deno.writeTextFile(script, (await xenolith("completion bash")).stdout);
-  const program = join(place.folder, "xenolith");
-  await Deno.writeTextFile(
-    program,
-    `#!/bin/sh\nexec ${Deno.execPath()} run -A --unstable-worker-options ${
-      new URL("../mod.ts", import.meta.url).pathname
-    } "$@"\n`,
-  );
-  await Deno.chmod(program, 0o755);
-  await Deno.symlink(program, join(place.folder, "xentop"));
-  /** What bash offers for a line; the words are those that bash itself makes of it. */
-  const complete = async (words: readonly string[], name = "xenolith") => {
-    const line = [name, ...words];
-    const { code, stdout, stderr } = await new Deno.Command("bash", {
-      args: [
-        "--norc",
-        "-c",
-        `source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _xenolith 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`,
-        script,
-        join(place.folder, line[0]),
-        ...line.slice(1),
-      ],
-      cwd: new URL("../configs", import.meta.url).pathname,
-      env: { ...place.environment, NO_COLOR: "1" },
-    }).output();
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
-    return new TextDecoder().decode(stdout).split("\n").filter((each) => each !== "");
-  };
-  assert.deepEqual(await complete(["vcp"]), ["vcpu-list", "vcpu-set", "vcpu-pin"]);
-  assert.deepEqual(await complete(["pause", ""]), ["Domain-0", "builtin", "later"]);
-  assert.deepEqual(await complete(["start", ""]), ["later"]);
-  assert.deepEqual(await complete(["sched-credit", "-w", "5", "-d", "b"]), ["builtin"]);
-  assert.deepEqual(await complete(["list", "--lo"]), ["--long"]);
-  assert.deepEqual(await complete(["list", "--state", "=", "pa"]), ["paused"]);
-  assert.deepEqual(await complete(["trigger", "builtin", "n"]), ["nmi"]);
-  assert.deepEqual(await complete(["xend", "st"]), ["start", "stop", "status"]);
-  assert.deepEqual(await complete(["create", "built"]), ["builtin.cfg"]);
-  assert.deepEqual(await complete(["config", "ch"]), ["check"]);
-  assert.deepEqual(await complete(["xenstore-read", "/local/domain/1/na"]), ["/local/domain/1/name"]);
-  assert.deepEqual(await complete(["--full"], "xentop"), ["--full-name"]);
-  assert.deepEqual(await complete(["frobnicate", ""]), []);
 });
 
 /** The machine may have much else to do. */

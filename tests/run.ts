@@ -10,6 +10,7 @@ import { debianKernel } from "../core/toolstack/guests/debian_kernel.ts";
 import { GUEST_FILES, XEN_HEADERS } from "./guests.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
 import { userland } from "./linux/userland.ts";
+import { fetchShells } from "./shells.ts";
 import { xenstoreClients } from "./xenstore_clients.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -125,6 +126,7 @@ async function fetchPackages(): Promise<TestResult[]> {
       from: "busybox-static, coreutils and others",
       fetch: async () => `${(await userland(progress)).files.size} files`,
     },
+    shells: { from: "zsh, zsh-common, fish, fish-common, libpcre2-32-0", fetch: fetchShells },
     xenstoreClients: {
       from: "xenstore-utils",
       fetch: async () => (await xenstoreClients()).programs,

@@ -105,8 +105,10 @@ export async function main(
 ): Promise<number> {
   const name = calledAs(Deno.env.get("XENOLITH_AS") ?? await argv0());
   const dialect = DIALECTS.find((each) => each === name) ?? "xenolith";
+  // What a shell asks for its completion names the command itself.
+  const isTop = name === "xentop" && args[0] !== "__complete";
   return await runCommandLine(
-    name === "xentop" ? ["top", ...args] : args,
+    isTop ? ["top", ...args] : args,
     processContext(dialect, dashboard),
   );
 }

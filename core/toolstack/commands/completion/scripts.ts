@@ -21,7 +21,7 @@ _xenolith() {
         fi
     done
     COMPREPLY=()
-    reply=$("\${COMP_WORDS[0]}" __complete -- "\${joined[@]}" 2>/dev/null) || return 0
+    reply=$("\${COMP_WORDS[0]/#\\~\\//$HOME/}" __complete -- "\${joined[@]}" 2>/dev/null) || return 0
     if [[ $reply == :files ]]; then
         compopt -o filenames 2>/dev/null
         while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$cur")
@@ -42,10 +42,10 @@ const ZSH = `#compdef ${NAMES.join(" ")}
 # zsh completion of xenolith, made by "xenolith completion zsh"
 _xenolith() {
     local reply line name
-    local -a given candidates
-    given=("\${(@)words[2,CURRENT]}")
+    local -a given candidates more
+    given=("\${(@Q)words[2,CURRENT - 1]}" "\${(Q)PREFIX}")
     [[ \${words[1]:t} == xentop ]] && given=(top "\${given[@]}")
-    reply=$("\${words[1]}" __complete -- "\${given[@]}" 2>/dev/null) || return 1
+    reply=$("\${\${(Q)words[1]}/#\\~\\//$HOME/}" __complete -- "\${given[@]}" 2>/dev/null) || return 1
     if [[ $reply == :files ]]; then
         _files
         return
@@ -53,9 +53,12 @@ _xenolith() {
     for line in "\${(@f)reply}"; do
         [[ -z $line ]] && continue
         name=\${line%%$'\\t'*}
-        candidates+=("\${name//:/\\\\:}:\${line#*$'\\t'}")
+        line=\${line#*$'\\t'}
+        candidates+=("\${name//:/\\\\:}\${line:+:$line}")
     done
-    _describe -t candidates candidate candidates
+    # A path of XenStore may go on.
+    [[ \${candidates[1]} == /* ]] && more=(-S '')
+    _describe -t candidates candidate candidates "\${more[@]}"
 }
 if [[ \${funcstack[1]} == _xenolith ]]; then _xenolith "$@"; else compdef _xenolith ${NAMES.join(" ")}; fi
 `;
@@ -63,7 +66,7 @@ if [[ \${funcstack[1]} == _xenolith ]]; then _xenolith "$@"; else compdef _xenol
 const FISH = `# fish completion of xenolith, made by "xenolith completion fish"
 function __xenolith_complete
     set -l words (commandline -opc) (commandline -ct)
-    set -l program $words[1]
+    set -l program (string replace -r '^~/' "$HOME/" -- $words[1])
     set -e words[1]
     test (basename -- $program) = xentop; and set words top $words
     set -l reply ($program __complete -- $words 2>/dev/null)
