@@ -182,7 +182,11 @@ export interface FittedColumns {
   readonly left: readonly Column[];
 }
 
-/** Which columns a table of this width shows. */
+/** From this width on there is room for all that xentop has. */
+const XENTOP_WIDTH = xentopColumns.reduce((sum, { width }) => sum + width + 1, -1);
+const isXentops = ({ id }: Column) => xentopColumns.some((column) => column.id === id);
+
+/** Which columns a table of this width shows: where there is room for all of xentop's, those and what else fits; else by rank. */
 export function fitColumns(width: number, options: FitOptions = {}): FittedColumns {
   const { hidden = [], nameWidth = 0, fullName = false } = options;
   const wanted = COLUMNS.filter(({ id }) => !hidden.includes(id))
@@ -191,7 +195,9 @@ export function fitColumns(width: number, options: FitOptions = {}): FittedColum
     );
   let room = width + 1;
   const chosen = new Set<string>();
-  for (const { id, width } of wanted.toSorted((a, b) => a.rank - b.rank)) {
+  const place = (column: Column) =>
+    width >= XENTOP_WIDTH && !isXentops(column) ? COLUMNS.length + column.rank : column.rank;
+  for (const { id, width } of wanted.toSorted((a, b) => place(a) - place(b))) {
     // The first stays, cut by whoever draws it.
     if (chosen.size > 0 && width + 1 > room) continue;
     chosen.add(id);

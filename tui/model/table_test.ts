@@ -134,6 +134,15 @@ Deno.test("as many columns as fit, in the table's order; the name takes what is 
     "net-rx-rate",
   ]);
   assert.ok(ids(80, ["cpu-history"]).includes("cpu-seconds"));
+  // All of xentop's from the width on that they have in batch mode.
+  const xentops = ids(162);
+  assert.deepEqual(
+    COLUMNS.filter(({ id }) => xentops.includes(id)).map(({ title }) => title),
+    TOP_COLUMNS.map(({ title }) => title),
+  );
+  assert.equal(ids(161).includes("ssid"), false);
+  const wide = ids(200);
+  assert.ok(xentops.every((id) => wide.includes(id)) && wide.includes("cpu-history"), wide.join(" "));
   assert.equal(fitColumns(400).left.length, 0);
   const full = fitColumns(60, { nameWidth: 30, fullName: true }).columns[0];
   assert.equal(full.width, 30);
