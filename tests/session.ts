@@ -12,7 +12,7 @@ export interface Finished {
 
 /** With XENOLITH_EXECUTABLE set every session is one of that executable, else of the sources. */
 const EXECUTABLE = Deno.env.get("XENOLITH_EXECUTABLE");
-const COMMAND = EXECUTABLE === undefined
+export const COMMAND = EXECUTABLE === undefined
   ? [Deno.execPath(), "run", "-A", "--unstable-worker-options", "mod.ts"]
   : [EXECUTABLE];
 

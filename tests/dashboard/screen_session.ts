@@ -106,6 +106,13 @@ export class ScreenSession implements AsyncDisposable {
     await this.session.send(keys);
   }
 
+  /** What `stty -a` says of the terminal now. */
+  async settings(): Promise<string> {
+    const device = (await Deno.readTextFile(this.#device)).trim();
+    const { stdout } = await new Deno.Command("stty", { args: ["-F", device, "-a"] }).output();
+    return new TextDecoder().decode(stdout);
+  }
+
   /** Another size of the window: the terminal tells the command's foreground process. */
   async resize({ rows, columns }: TerminalSize): Promise<void> {
     await this.lines();
