@@ -63,6 +63,9 @@ interface Run {
   cells: number;
 }
 
+/** Fonts do not give all signs one width: those that are not ASCII stand apart from those that are, and blanks are only places. */
+const kindOf = (text: string) => text === " " ? "blank" : /^[!-~]+$/.test(text) ? "ascii" : "other";
+
 function runsOf(terminal: Terminal, line: number): Run[] {
   const { active } = terminal.buffer;
   const buffer = active.getLine(active.viewportY + line);
@@ -73,8 +76,8 @@ function runsOf(terminal: Terminal, line: number): Run[] {
     // The second half of a wide character has no width of its own.
     if (cell === undefined || cell.getWidth() === 0) continue;
     const style = styleOf(cell);
-    const key = JSON.stringify(style);
     const text = cell.getChars() || " ";
+    const key = JSON.stringify([style, kindOf(text)]);
     const run = runs.at(-1);
     if (run !== undefined && key === last) {
       run.text += text;
