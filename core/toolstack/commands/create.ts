@@ -13,6 +13,7 @@ import {
 import { InputPump } from "../console/attachment.ts";
 import type { Terminal } from "../console/terminal.ts";
 import { EXIT } from "../exit_codes.ts";
+import { restoreOnSignals, verdict } from "./ends.ts";
 import { CommandError } from "./errors.ts";
 import type { AptOptions } from "../guests/apt.ts";
 import { parseKernelSource, readSource } from "../guests/kernel_source.ts";
@@ -104,24 +105,6 @@ async function readImages(config: DomainConfig, world: World): Promise<DomainIma
       throw new CommandError(`kernel ${config.kernel}: ${error.message}`, "failed", { cause: error });
     }
     throw error;
-  }
-}
-
-/** The exit code and the words for a domain's end. */
-function verdict({ reason }: DomainEnd): { code: number; words: string } {
-  switch (reason) {
-    case "poweroff":
-      return { code: EXIT.ok, words: "powered off" };
-    case "reboot":
-      return { code: EXIT.reboot, words: "rebooted" };
-    case "soft_reset":
-      return { code: EXIT.reboot, words: "asked for a soft reset, which is not supported," };
-    case "suspend":
-      return { code: EXIT.suspend, words: "suspended" };
-    case "crash":
-      return { code: EXIT.crash, words: "crashed" };
-    case "watchdog":
-      return { code: EXIT.crash, words: "was ended by its watchdog" };
   }
 }
 
@@ -223,7 +206,7 @@ export async function runDomain(
   const restore = () => {
     if (raw) terminal.setRaw(false);
   };
-  const stopWatching = onSignals(restore);
+  const stopWatching = restoreOnSignals(restore);
   try {
     if (raw) terminal.setRaw(true);
     // Not awaited: a read of standard input cannot be called back; the process ends around it.
@@ -238,7 +221,7 @@ export async function runDomain(
         say(`left the console of ${name}; the domain lived in this process only and is destroyed`);
         return EXIT.ok;
       }
-      const { code, words } = verdict(end);
+      const { code, words } = verdict(end.reason);
       if (end.registerDump !== undefined) {
         restore();
         world.say(end.registerDump);
@@ -258,21 +241,6 @@ export async function runDomain(
     stopWatching();
     await host.stop();
   }
-}
-
-/** Gives the terminal back when the process is told to end. */
-function onSignals(restore: () => void): () => void {
-  const signals = { SIGTERM: 143, SIGHUP: 129 } as const;
-  const removers = Object.entries(signals).map(([name, code]) => {
-    const signal = name as keyof typeof signals;
-    const handler = () => {
-      restore();
-      Deno.exit(code);
-    };
-    Deno.addSignalListener(signal, handler);
-    return () => Deno.removeSignalListener(signal, handler);
-  });
-  return () => removers.forEach((remove) => remove());
 }
 
 function describePlan(config: DomainConfig, { kernel, ramdisk }: DomainImages): string {

@@ -1,11 +1,9 @@
 /** gdb's port: the domain stops at once when asked to, one gdb at a time, a kill destroys, a lost connection lets the domain go on. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseKernel } from "../../builder/mod.ts";
-import { builtinGuest } from "../guests/builtin.ts";
-import { startXenHost } from "../xen_host.ts";
 import { frame } from "./packets.ts";
 import { GdbServer } from "./server.ts";
+import { soon, withEcho } from "./testing.ts";
 
 async function connect(address: string): Promise<Deno.TcpConn> {
   return await Deno.connect({ hostname: "127.0.0.1", port: Number(address.split(":")[1]) });
@@ -23,24 +21,8 @@ async function ask(connection: Deno.TcpConn, packet: string): Promise<string> {
   return text;
 }
 
-Deno.test("a port that stops the domain at once, for one gdb at a time; a lost gdb, and a kill", async () => {
-  const host = await startXenHost({ pcpus: 1 });
-  try {
-    const kernel = builtinGuest("echo");
-    assert.ok(kernel);
-    let output = "";
-    const domain = await host.createDomain({
-      name: "echo",
-      memoryMiB: 8,
-      maxMemoryMiB: 8,
-      vcpus: 1,
-      kernel: parseKernel(kernel),
-      kernelName: "echo",
-      cmdline: "",
-      consoleOutput: (data) => output += new TextDecoder().decode(data),
-    });
-    const real = host.host.domain(domain.domid);
-    assert.ok(real);
+Deno.test("a port that stops the domain at once, for one gdb at a time; a lost gdb, and a kill", () =>
+  withEcho(async ({ host, domain, real, output }) => {
     let isKilled = false;
     await using server = await GdbServer.listen({
       domain: real,
@@ -53,23 +35,20 @@ Deno.test("a port that stops the domain at once, for one gdb at a time; a lost g
     assert.match(server.address, /^127\.0\.0\.1:\d+$/);
     domain.unpause();
     await sleep(200);
-    assert.equal(output, "", "stopped before its first instruction");
+    assert.equal(output(), "", "stopped before its first instruction");
     const first = await connect(server.address);
     assert.match(await ask(first, "?"), /^\+\$T05thread:1;#/);
     const second = await connect(server.address);
     assert.equal(await second.read(new Uint8Array(1)), null, "the second is turned away");
     second.close();
     first.close();
-    for (let i = 0; output === "" && i < 500; i++) await sleep(10);
-    assert.notEqual(output, "", "without gdb it goes on");
+    await soon(() => output() !== "");
+    assert.notEqual(output(), "", "without gdb it goes on");
     const third = await connect(server.address);
     assert.match(await ask(third, "g"), /^\+\$[0-9a-f]{1000,}#/);
     await third.write(new TextEncoder().encode(frame("k")));
-    for (let i = 0; !isKilled && i < 500; i++) await sleep(10);
+    await soon(() => isKilled);
     assert.ok(isKilled);
     third.close();
     assert.equal(host.host.internalErrors, 0);
-  } finally {
-    await host.stop();
-  }
-});
+  }));

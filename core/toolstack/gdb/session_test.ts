@@ -1,12 +1,10 @@
 /** The protocol over a domain that runs: each packet's answer, and ten thousand that no gdb would send. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseKernel } from "../../builder/mod.ts";
 import { Debugger } from "../../hypervisor/debug/mod.ts";
-import { builtinGuest } from "../guests/builtin.ts";
-import { startXenHost } from "../xen_host.ts";
 import { frame, fromHex, PacketReader } from "./packets.ts";
 import { GdbSession } from "./session.ts";
+import { soon, withEcho } from "./testing.ts";
 
 const bytes = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
@@ -26,25 +24,9 @@ async function debugged(
     answers(): number;
   }) => Promise<void>,
 ): Promise<void> {
-  const host = await startXenHost({ pcpus: 1 });
-  try {
-    const kernel = builtinGuest("echo");
-    assert.ok(kernel);
-    let output = "";
-    const domain = await host.createDomain({
-      name: "echo",
-      memoryMiB: 8,
-      maxMemoryMiB: 8,
-      vcpus: 1,
-      kernel: parseKernel(kernel),
-      kernelName: "echo",
-      cmdline: "",
-      consoleOutput: (data) => output += new TextDecoder().decode(data),
-    });
+  await withEcho(async ({ host, domain, real, output }) => {
     domain.unpause();
-    for (let i = 0; output === "" && i < 500; i++) await sleep(10);
-    const real = host.host.domain(domain.domid);
-    assert.ok(real);
+    await soon(() => output() !== "");
     await using debugging = Debugger.attach(real);
     assert.throws(() => Debugger.attach(real), /debugger already/);
     await debugging.stop();
@@ -63,7 +45,7 @@ async function debugged(
       kill: () => {},
     });
     const reply = async () => {
-      for (let i = 0; replies.length === 0 && i < 500; i++) await sleep(10);
+      await soon(() => replies.length > 0);
       const next = replies.shift();
       assert.ok(next !== undefined, "no reply");
       return next;
@@ -79,13 +61,11 @@ async function debugged(
         return await reply();
       },
       type: (text) => domain.consoleInput(new TextEncoder().encode(text)),
-      output: () => output,
+      output,
       answers: () => answers,
       internalErrors: () => host.host.internalErrors,
     });
-  } finally {
-    await host.stop();
-  }
+  });
 }
 
 const hex64 = (value: bigint) => {
@@ -143,7 +123,7 @@ Deno.test("packets and their answers on a guest that echoes", async () => {
     // It runs, echoes, and is interrupted.
     await send(bytes(frame("c")));
     type("hello\n");
-    for (let i = 0; !output().includes("hello") && i < 500; i++) await sleep(10);
+    await soon(() => output().includes("hello"));
     assert.match(output(), /hello/);
     await send(Uint8Array.of(3));
     assert.match(await reply(), /^T02thread:1;$/);

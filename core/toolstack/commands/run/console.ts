@@ -1,8 +1,9 @@
 /** A domain's console at this process's terminal or pipes. */
-import type { ShutdownReason, XendEvent } from "../../api/types.ts";
+import type { XendEvent } from "../../api/types.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Terminal } from "../../console/terminal.ts";
 import type { Context, Xend } from "../context.ts";
+import { restoreOnSignals, verdict } from "../ends.ts";
 import { CommandError } from "../errors.ts";
 import type { Runner } from "../spec.ts";
 import { about, domainOf } from "./domains.ts";
@@ -54,26 +55,6 @@ export class EndWatcher {
   }
 }
 
-/** The exit code and the words for a domain's end. */
-export function verdict(reason: ShutdownReason | undefined): { code: number; words: string } {
-  switch (reason) {
-    case "poweroff":
-      return { code: EXIT.ok, words: "powered off" };
-    case "reboot":
-      return { code: EXIT.reboot, words: "rebooted" };
-    case "soft_reset":
-      return { code: EXIT.reboot, words: "asked for a soft reset" };
-    case "suspend":
-      return { code: EXIT.suspend, words: "suspended" };
-    case "crash":
-      return { code: EXIT.crash, words: "crashed" };
-    case "watchdog":
-      return { code: EXIT.crash, words: "was ended by its watchdog" };
-    case undefined:
-      return { code: EXIT.ok, words: "was destroyed" };
-  }
-}
-
 export interface AttachOptions {
   readonly name: string;
   readonly quiet: boolean;
@@ -82,21 +63,6 @@ export interface AttachOptions {
   readonly escapeKey?: number;
   /** Called when the console is there. */
   readonly onAttached?: () => Promise<void>;
-}
-
-/** Gives the terminal back when the process is told to end. */
-function onSignals(restore: () => void): () => void {
-  const codes = { SIGTERM: 143, SIGHUP: 129, SIGINT: 130 } as const;
-  const removers = Object.entries(codes).map(([name, code]) => {
-    const signal = name as keyof typeof codes;
-    const handler = () => {
-      restore();
-      Deno.exit(code);
-    };
-    Deno.addSignalListener(signal, handler);
-    return () => Deno.removeSignalListener(signal, handler);
-  });
-  return () => removers.forEach((remove) => remove());
 }
 
 const END_EVENT_MS = 5000;
@@ -111,7 +77,7 @@ export async function attach(xend: Xend, context: Context, options: AttachOption
   const watcher = new EndWatcher(xend);
   const connection = await about(xend, name, () => xend.attachConsole(name, history));
   const restore = () => terminal.setRaw(false);
-  const stopWatching = terminal.interactive ? onSignals(restore) : () => {};
+  const stopWatching = terminal.interactive ? restoreOnSignals(restore) : () => {};
   const left = Promise.withResolvers<"left">();
   try {
     if (terminal.interactive) {

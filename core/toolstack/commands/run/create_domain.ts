@@ -7,7 +7,8 @@ import { CommandError } from "../errors.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Runner } from "../spec.ts";
 import { about, domainOf, json } from "./domains.ts";
-import { attach, EndWatcher, verdict } from "./console.ts";
+import { verdict } from "../ends.ts";
+import { attach, EndWatcher } from "./console.ts";
 
 async function readBytes(path: string, context: Context): Promise<Uint8Array> {
   if (path === "-") return new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer());
