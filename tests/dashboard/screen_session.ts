@@ -75,7 +75,7 @@ export class ScreenSession implements AsyncDisposable {
     const { active } = this.terminal.buffer;
     return Array.from(
       { length: this.terminal.rows },
-      (_, y) => active.getLine(active.viewportY + y)?.translateToString(true) ?? "",
+      (_, y) => active.getLine(active.viewportY + y)?.translateToString(true).trimEnd() ?? "",
     );
   }
 

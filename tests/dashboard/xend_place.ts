@@ -36,7 +36,7 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
 }
 
 export class XendPlace {
-  readonly directory = Deno.makeTempDirSync({ prefix: "xenolith-dashboard-" });
+  readonly directory = Deno.makeTempDirSync({ prefix: "xd-" });
   readonly paths: XendPaths = {
     state: join(this.directory, "state"),
     log: join(this.directory, "log"),
