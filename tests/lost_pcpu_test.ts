@@ -2,32 +2,17 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseKernel } from "../core/builder/mod.ts";
-import { HYPERVISOR } from "../core/hypervisor/abi/hypercall_numbers.ts";
-import { VCPUOP } from "../core/hypervisor/abi/vcpu.ts";
-import { vcpu_guest_context as context } from "../core/hypervisor/abi/xen.ts";
 import { xenParts } from "../core/hypervisor/parts.ts";
 import { builtinGuest, pvKernel } from "../core/toolstack/guests/builtin.ts";
 import { startXenHost } from "../core/toolstack/xen_host.ts";
+import { bringUpSecond, hypercall, SECOND_DATA } from "./second_vcpu.ts";
 
 const SECONDS = 30;
 
 /** The second vCPU changes a mapping all the time, for which every vCPU of the domain must leave its code; the first then dies. */
 const doomed = (death: string) => `
 hypercall_base:
-entry:  mov     rax, cr3
-        lea     rbx, [rel context]
-        mov     qword [rbx + ${context.offset("flags")}], 4
-        mov     [rbx + ${context.offset("ctrlreg") + 24}], rax
-        lea     rax, [rel second]
-        mov     [rbx + ${context.offset("user_regs.rip")}], rax
-        lea     rax, [rel second_stack]
-        mov     [rbx + ${context.offset("user_regs.rsp")}], rax
-        mov     [rbx + ${context.offset("kernel_sp")}], rax
-        mov     qword [rbx + ${context.offset("user_regs.rflags")}], 0x202
-        mov     word [rbx + ${context.offset("user_regs.cs")}], 0xe033
-        mov     word [rbx + ${context.offset("user_regs.ss")}], 0xe02b
-        mov     qword [rbx + ${context.offset("kernel_ss")}], 0xe02b
-        mov     rax, [rsi + 104]
+entry:  mov     rax, [rsi + 104]
         lea     rcx, [rel entry]
         lea     rdx, [rel page]
         sub     rdx, rcx
@@ -35,18 +20,11 @@ entry:  mov     rax, cr3
         mov     rax, [rax + rdx*8]
         shl     rax, 12
         mov     [rel entry_of_page], rax
-        mov     edi, ${VCPUOP.initialise}
-        mov     esi, 1
-        mov     rdx, rbx
-        call    hypercall_page + ${HYPERVISOR.vcpu_op * 32}
-        mov     edi, ${VCPUOP.up}
-        mov     esi, 1
-        xor     edx, edx
-        call    hypercall_page + ${HYPERVISOR.vcpu_op * 32}
+        ${bringUpSecond("bad")}
 .wait:  cmp     qword [rel changes], 1000
         jb      .wait
         ${death}
-        ud2
+bad:    ud2
 second: mov     rsi, [rel entry_of_page]
         or      rsi, 5
         call    map
@@ -57,7 +35,7 @@ second: mov     rsi, [rel entry_of_page]
         jmp     second
 map:    lea     rdi, [rel page]
         mov     edx, 2
-        call    hypercall_page + ${HYPERVISOR.update_va_mapping * 32}
+        call    ${hypercall("update_va_mapping")}
         mov     byte [rel byte_of_code], 0x90
 byte_of_code:
         nop
@@ -67,16 +45,12 @@ hypercall_page: times 4096 db 0
 page:   times 4096 db 0
 changes: dq 0
 entry_of_page: dq 0
-        align 16
-context: times ${context.size()} db 0
-        align 16
-        times 2048 db 0
-second_stack: dq 0
+${SECOND_DATA}
 `;
 
 for (
   const [where, death] of [
-    ["in a hypercall, with locks held", `xor edi, edi\ncall hypercall_page + ${HYPERVISOR.xen_version * 32}`],
+    ["in a hypercall, with locks held", `xor edi, edi\ncall ${hypercall("xen_version")}`],
     ["in the middle of an instruction", "rdrand rax"],
   ]
 ) {

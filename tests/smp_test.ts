@@ -1,11 +1,10 @@
 /** Two vCPUs of one domain on two pCPU workers at once: locks, page-table changes, time, stopping. */
 import assert from "node:assert/strict";
 import { parseKernel } from "../core/builder/mod.ts";
-import { HYPERVISOR } from "../core/hypervisor/abi/hypercall_numbers.ts";
-import { vcpu_guest_context as context } from "../core/hypervisor/abi/xen.ts";
 import { VCPUOP } from "../core/hypervisor/abi/vcpu.ts";
 import { pvKernel } from "../core/toolstack/guests/builtin.ts";
 import { startXenHost } from "../core/toolstack/xen_host.ts";
+import { bringUpSecond, hypercall, SECOND_DATA } from "./second_vcpu.ts";
 
 const ROUNDS = 20_000;
 
@@ -14,36 +13,12 @@ const GUEST = `
 hypercall_base:
 entry:
         mov     [rel start_info], rsi
-        mov     rax, cr3
-        lea     rbx, [rel context]
-        mov     qword [rbx + ${context.offset("flags")}], 4
-        mov     [rbx + ${context.offset("ctrlreg") + 24}], rax
-        lea     rax, [rel second]
-        mov     [rbx + ${context.offset("user_regs.rip")}], rax
-        lea     rax, [rel second_stack]
-        mov     [rbx + ${context.offset("user_regs.rsp")}], rax
-        mov     [rbx + ${context.offset("kernel_sp")}], rax
-        mov     qword [rbx + ${context.offset("user_regs.rflags")}], 0x202
-        mov     word [rbx + ${context.offset("user_regs.cs")}], 0xe033
-        mov     word [rbx + ${context.offset("user_regs.ss")}], 0xe02b
-        mov     qword [rbx + ${context.offset("kernel_ss")}], 0xe02b
-        mov     edi, ${VCPUOP.initialise}
-        mov     esi, 1
-        mov     rdx, rbx
-        call    hypercall_page + ${HYPERVISOR.vcpu_op * 32}
-        test    rax, rax
-        jnz     bad
-        mov     edi, ${VCPUOP.up}
-        mov     esi, 1
-        xor     edx, edx
-        call    hypercall_page + ${HYPERVISOR.vcpu_op * 32}
-        test    rax, rax
-        jnz     bad
+        ${bringUpSecond("bad")}
         lea     r12, [rel first_page]
         lea     r13, [rel second_page]
         call    work
 wait:   mov     edi, 0
-        call    hypercall_page + ${HYPERVISOR.sched_op * 32}
+        call    ${hypercall("sched_op")}
         cmp     dword [rel finished], 1
         jne     wait
         cmp     qword [rel plain], ${2 * ROUNDS}
@@ -61,7 +36,7 @@ wait:   mov     edi, 0
 bad:    mov     dword [rel reason], 3
 stop:   mov     edi, 2
         lea     rsi, [rel reason]
-        call    hypercall_page + ${HYPERVISOR.sched_op * 32}
+        call    ${hypercall("sched_op")}
         jmp     stop
 
 second:
@@ -72,7 +47,7 @@ second:
         mov     edi, ${VCPUOP.down}
         mov     esi, 1
         xor     edx, edx
-        call    hypercall_page + ${HYPERVISOR.vcpu_op * 32}
+        call    ${hypercall("vcpu_op")}
         ud2
 
 ; r12: this vCPU's page, r13: the other's
@@ -111,13 +86,13 @@ work:
         mov     rdi, r12
         lea     rsi, [rbx + 5]
         mov     edx, 2
-        call    hypercall_page + ${HYPERVISOR.update_va_mapping * 32}
+        call    ${hypercall("update_va_mapping")}
         test    rax, rax
         jnz     bad
         mov     rdi, r12
         lea     rsi, [rbx + 7]
         mov     edx, 2
-        call    hypercall_page + ${HYPERVISOR.update_va_mapping * 32}
+        call    ${hypercall("update_va_mapping")}
         test    rax, rax
         jnz     bad
 .write: inc     dword [r12]
@@ -138,11 +113,7 @@ latest: dq 0
 lock_word: dd 0
 finished: dd 0
 reason: dd 0
-        align 16
-context: times ${context.size()} db 0
-        align 16
-        times 2048 db 0
-second_stack: dq 0
+${SECOND_DATA}
 `;
 
 Deno.test("two vCPUs work on the same memory and change page tables at once", async () => {
