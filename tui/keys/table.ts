@@ -669,9 +669,33 @@ export function lookUp(context: KeyContext, key: string): KeyEntry | undefined {
   return byContext.get(context)?.get(key);
 }
 
+/** Which hints come first, where not all have room. */
+const HINT_ORDER: readonly string[] = [
+  "help",
+  "quit",
+  "accept",
+  "cancel",
+  "palette",
+  "detail",
+  "next-tab",
+  "filter",
+  "attach",
+  "sort",
+  "create",
+  "destroy",
+  "pause",
+  "next-view",
+];
+
+function hintRank({ id }: KeyEntry): number {
+  const at = HINT_ORDER.indexOf(id);
+  return at < 0 ? HINT_ORDER.length : at;
+}
+
 /** The hints of the last line, the most useful first. */
 export function hintsFor(context: KeyContext): readonly KeyEntry[] {
-  return KEY_TABLE.filter((entry) => entry.hint !== undefined && entry.contexts.includes(context));
+  return KEY_TABLE.filter((entry) => entry.hint !== undefined && entry.contexts.includes(context))
+    .sort((a, b) => hintRank(a) - hintRank(b));
 }
 
 export const KEY_GROUPS: readonly KeyGroup[] = [

@@ -1,0 +1,175 @@
+/** The table of domains: as many rows as there is room for around the selected one, xentop's lines below each, graphs at the lower edge. */
+import { Box } from "ink";
+import { memo, type ReactElement, useMemo } from "react";
+import { topDetails, type TopOptions } from "../../core/toolstack/format/top.ts";
+import { find } from "../keys/selection.ts";
+import type { Sort, UiState } from "../keys/ui_state.ts";
+import {
+  type Column,
+  type ColumnContext,
+  COLUMNS,
+  type DomainRow,
+  fitColumns,
+  rowWindow,
+  type Snapshot,
+  type TableRow,
+} from "../model/mod.ts";
+import { domainGraphs, graphRow, hostGraphs, sparkRow } from "./graphs.ts";
+import { BLANK_LINE, fit, type Line, line, span } from "./line.ts";
+import { Lines, LineView } from "./lines.tsx";
+import { type Look, useLook } from "./look.ts";
+import { domainLine, headingLine } from "./table_line.ts";
+import type { Viewport } from "./viewport.ts";
+
+/** From this many lines on there is room for large graphs. */
+const LARGE_FROM = 30;
+const LARGE_HEIGHT = 4;
+
+function detailTexts(row: DomainRow, options: TopOptions): readonly string[] {
+  const text = topDetails(row, options);
+  return text === "" ? [] : text.trimEnd().split("\n");
+}
+
+interface RowProps {
+  readonly row: DomainRow;
+  readonly positions: string;
+  readonly columns: readonly Column[];
+  readonly context: ColumnContext;
+  readonly sort: Sort | undefined;
+  readonly isSelected: boolean;
+  readonly details: TopOptions;
+  readonly width: number;
+}
+
+/** What did not change is not made anew: the row's figures are the same object then. */
+const RowView = memo(function RowView(props: RowProps): ReactElement {
+  const { row, positions, columns, context, sort, isSelected, details, width } = props;
+  const found = positions === "" ? [] : positions.split(" ").map(Number);
+  const lines = [
+    ...(details.repeatHeader === true ? [headingLine(columns, sort)] : []),
+    domainLine(row, columns, context, found, isSelected),
+    ...detailTexts(row, details).map((text) => line(span(text, "dim"))),
+  ];
+  return <Lines lines={lines} width={width} height={lines.length} />;
+});
+
+function graphLines(
+  snapshot: Snapshot,
+  selected: DomainRow | undefined,
+  width: number,
+  height: number,
+  look: Look,
+): readonly Line[] {
+  const { host } = snapshot;
+  if (host === undefined) return [];
+  const hostKiB = host.figures.node.totalMemoryKiB;
+  if (height >= LARGE_FROM) {
+    const title = (text: string): Line =>
+      fit(
+        line(span(`${look.glyphs.horizontal.repeat(2)} `, "border"), span(text, "title"), span(" ")),
+        width,
+      );
+    return [
+      title("Host"),
+      ...graphRow(hostGraphs(host), width, LARGE_HEIGHT, look),
+      ...(selected === undefined ? [] : [
+        title(selected.figures.name),
+        ...graphRow(domainGraphs(selected, hostKiB), width, LARGE_HEIGHT, look),
+      ]),
+    ];
+  }
+  return [
+    sparkRow("Host", hostGraphs(host), width, look),
+    selected === undefined
+      ? BLANK_LINE
+      : sparkRow(selected.figures.name, domainGraphs(selected, hostKiB), width, look),
+  ];
+}
+
+interface Props {
+  readonly ui: UiState;
+  readonly snapshot: Snapshot;
+  readonly table: readonly TableRow[];
+  readonly width: number;
+  readonly height: number;
+  /** Line of the screen where it begins. */
+  readonly top: number;
+  readonly viewport: Viewport;
+}
+
+/** Columns that the user has panned past. */
+function panned({ hiddenColumns, pan }: UiState): readonly string[] {
+  const shown = COLUMNS.slice(1).filter(({ id }) => !hiddenColumns.includes(id));
+  return [...hiddenColumns, ...shown.slice(0, pan).map(({ id }) => id)];
+}
+
+const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+export function DomainTable({ ui, snapshot, table, width, height, top, viewport }: Props): ReactElement {
+  const look = useLook();
+  const totalMemoryKiB = snapshot.host?.figures.node.totalMemoryKiB ?? 1;
+  const context = useMemo((): ColumnContext => ({
+    totalMemoryKiB,
+    sparkline: (series, cells, most) => look.sparkline(series, cells, most),
+  }), [totalMemoryKiB, look]);
+  const nameWidth = Math.max(0, ...snapshot.rows.map(({ figures }) => figures.name.length));
+  const hidden = panned(ui).join(" ");
+  const { columns } = useMemo(
+    () => fitColumns(width, { hidden: hidden.split(" "), nameWidth, fullName: ui.fullName }),
+    [width, hidden, nameWidth, ui.fullName],
+  );
+  const { networks, vbds, vcpus, repeatHeader } = ui;
+  const details = useMemo((): TopOptions => ({ networks, vbds, vcpus, repeatHeader }), [
+    networks,
+    vbds,
+    vcpus,
+    repeatHeader,
+  ]);
+  const selected = find(snapshot.rows, ui.selected);
+  const graphs = ui.graphs ? graphLines(snapshot, selected, width, height, look) : [];
+  const heading = repeatHeader ? [] : [headingLine(columns, ui.sort)];
+  // The last line tells of rows that do not show.
+  const room = Math.max(1, height - graphs.length - heading.length - 1);
+  const heights = table.map(({ row }) => 1 + (repeatHeader ? 1 : 0) + detailTexts(row, details).length);
+  const at = table.findIndex(({ row }) => row.figures.uuid === ui.selected);
+  const { start, end } = rowWindow(heights, room, at, viewport.tableStart);
+  viewport.tableStart = start;
+  viewport.page = Math.max(1, end - start);
+  const places = new Map<number, string>();
+  let y = top + heading.length;
+  for (let index = start; index < end; index++) {
+    for (let part = 0; part < heights[index]; part++) places.set(y++, table[index].row.figures.uuid);
+  }
+  viewport.rows = places;
+  const below = table.length - end;
+  const more = [
+    ...(start > 0 ? [`${plural(start, "domain")} above`] : []),
+    ...(below > 0 ? [`${plural(below, "domain")} below`] : []),
+  ].join(", ");
+  const none = snapshot.host === undefined
+    ? "connecting to xend ..."
+    : `no domain's name has the letters of "${ui.filter}"; Esc forgets the filter`;
+  return (
+    <Box flexDirection="column" flexShrink={0} height={height}>
+      {heading.map((head, index) => <LineView key={index} line={head} width={width} />)}
+      <Box flexDirection="column" flexShrink={0} height={room} overflowY="hidden">
+        {table.length === 0 ? <LineView line={line(span(none, "dim"))} width={width} /> : null}
+        {table.slice(start, end).map(({ row, positions }) => (
+          <RowView
+            key={row.figures.uuid}
+            row={row}
+            positions={positions.join(" ")}
+            columns={columns}
+            context={context}
+            sort={repeatHeader ? ui.sort : undefined}
+            isSelected={row.figures.uuid === ui.selected}
+            details={details}
+            width={width}
+          />
+        ))}
+      </Box>
+      <LineView line={more === "" ? BLANK_LINE : line(span(more, "dim"))} width={width} />
+      <Lines lines={graphs} width={width} height={graphs.length} />
+    </Box>
+  );
+}
