@@ -1,42 +1,25 @@
-/** xend: the domains of a host by name, their life cycle and what is kept of them. It knows nothing of processes, sockets or HTTP. */
+/** xend: what can be asked of the domains of a host, by name. It knows nothing of processes, sockets or HTTP. */
 import { isAbsolute, join } from "node:path";
-import type {
-  CreateReply,
-  CreateRequest,
-  DeviceRecord,
-  DomainDetail,
-  DomainSummary,
-  NodeInfo,
-  ShutdownReason,
-  XendEvent,
-} from "../api/types.ts";
 import type { DomainInspection, MachineFigures } from "../api/figures.ts";
-import type { ControlledHost, DomainEnd } from "../host.ts";
-import { endAction, preservedSuffix } from "./domain_end.ts";
-import { DomainBuilder } from "./domain_builder.ts";
-import { DomainEntry, type Incarnation } from "./domain_entry.ts";
-import type { DomainSource } from "./domain_source.ts";
-import { DomainTable, isDom0 } from "./domain_table.ts";
+import type { CreateReply, CreateRequest, DomainDetail, DomainSummary, NodeInfo } from "../api/types.ts";
 import { coreDumpPath, dumpCore } from "./controls.ts";
+import { DomainEntry } from "./domain_entry.ts";
+import type { DomainSource } from "./domain_source.ts";
+import { DomainTable } from "./domain_table.ts";
 import { XendError } from "./errors.ts";
 import { EventHub } from "./event_hub.ts";
-import { DOM0_INSPECTION, dom0Figures, domainFigures, inspection, machineFigures } from "./figures.ts";
+import { LifeCycle } from "./life_cycle.ts";
 import { XendLog } from "./log.ts";
-import { attempt, autostartRequests, type XendomainsResult } from "./xendomains.ts";
-import { detail, dom0Detail, dom0Summary, nodeInfo, summary } from "./records.ts";
+import { Overview, type OverviewSources } from "./overview.ts";
 import { RecordKeeper } from "./record_keeper.ts";
 import { recover } from "./recovery.ts";
 import type { StateStore } from "./state_store.ts";
+import { attempt, autostartRequests, type XendomainsResult } from "./xendomains.ts";
 
-export interface XendOptions {
-  readonly host: ControlledHost;
+export interface XendOptions extends OverviewSources {
   readonly source: DomainSource;
   readonly state: StateStore;
   readonly log?: XendLog;
-  /** A domain's disks and network devices. */
-  readonly devices?: (domid: number) => DeviceRecord[];
-  /** The same with what XenStore has of them. */
-  readonly inspectDevices?: (domid: number) => DomainInspection["devices"];
   /** Xen's log so far. */
   readonly dmesg?: () => string;
   readonly clearDmesg?: () => void;
@@ -46,83 +29,58 @@ export interface XendOptions {
   readonly minimumLifeMs?: number;
 }
 
-const MINIMUM_LIFE_MS = 1000;
 /** A domain that says it can power off has so long to do it when xend stops. */
 const STOP_GRACE_MS = 30_000;
-
-type DomainChange = Extract<XendEvent, { type: "domain" }>["change"];
 
 const message = (error: unknown) => error instanceof Error ? error.message : String(error);
 
 export class Xend {
   readonly events = new EventHub();
   readonly log: XendLog;
-  readonly startedAt = Date.now();
   readonly #records: RecordKeeper;
-  readonly #builder: DomainBuilder;
   readonly #table = new DomainTable();
-  /** As told last: no reader sees it fall. */
-  #dom0Seconds = 0;
-  #destroying: Promise<unknown> = Promise.resolve();
+  readonly #overview: Overview;
+  readonly #lives: LifeCycle;
+  readonly #dumpDirectory: string;
   #stopping: Promise<string[]> | undefined;
 
   constructor(private readonly options: XendOptions) {
-    this.log = options.log ?? new XendLog();
-    this.#records = new RecordKeeper(options.state, this.log);
-    this.#builder = new DomainBuilder(
-      options.host,
-      options.source,
-      (entry, bytes) => this.#consoleOutput(entry, bytes),
-    );
+    const { state, log = new XendLog() } = options;
+    this.log = log;
+    this.#records = new RecordKeeper(state, log);
+    this.#overview = new Overview(this.#table, options);
+    this.#dumpDirectory = join(state.directory, "dump");
+    this.#lives = new LifeCycle({
+      ...options,
+      table: this.#table,
+      records: this.#records,
+      events: this.events,
+      log,
+      dumpDirectory: this.#dumpDirectory,
+      isStopping: () => this.#stopping !== undefined,
+    });
   }
 
   // ---- what there is
 
   /** Domain-0 first, then by domid; managed domains that do not run only with `all`. */
   list(all = false): DomainSummary[] {
-    const entries = this.#table.all();
-    const running = entries.filter(({ incarnation }) => incarnation !== undefined).map(summary)
-      .sort((a, b) => (a.domid ?? 0) - (b.domid ?? 0));
-    const idle = all
-      ? entries.filter(({ incarnation, isBuilding }) => incarnation === undefined && !isBuilding)
-      : [];
-    return [this.#dom0(), ...running, ...idle.map(summary)];
-  }
-
-  #dom0(): DomainSummary {
-    const { guestSeconds, pcpus } = this.options.host.figures();
-    const summary = dom0Summary(guestSeconds, pcpus, this.startedAt);
-    // What the host kept from a guest turns up a little later than the bill.
-    this.#dom0Seconds = Math.max(this.#dom0Seconds, summary.seconds);
-    return { ...summary, seconds: this.#dom0Seconds };
+    return this.#overview.list(all);
   }
 
   /** Everything at one moment. */
   figures(): MachineFigures {
-    const { devices = () => [], host } = this.options;
-    const domains = this.#table.all().flatMap((entry) => {
-      const { incarnation } = entry;
-      if (incarnation === undefined) return [];
-      return domainFigures(entry, incarnation, devices(incarnation.domain.domid));
-    });
-    domains.sort((a, b) => a.domid - b.domid);
-    return machineFigures(host, this.node(), this.startedAt, [dom0Figures(this.#dom0()), ...domains]);
+    return this.#overview.figures();
   }
 
   /** What is inside a domain. @throws XendError no-such-domain, wrong-state */
   inspect(id: string): DomainInspection {
-    if (isDom0(id)) return DOM0_INSPECTION;
-    const { existing } = this.find(id);
-    return inspection(existing, this.options.inspectDevices?.(existing.domain.domid) ?? []);
+    return this.#overview.inspect(id);
   }
 
   /** @throws XendError no-such-domain */
   detail(id: string): DomainDetail {
-    if (isDom0(id)) {
-      const [dom0] = this.list();
-      return dom0Detail(dom0, dom0.vcpus);
-    }
-    return detail(this.find(id), this.options.host, this.options.devices ?? (() => []));
+    return this.#overview.detail(id);
   }
 
   get pcpus(): number {
@@ -130,7 +88,7 @@ export class Xend {
   }
 
   node(): NodeInfo {
-    return nodeInfo(this.options.host);
+    return this.#overview.node();
   }
 
   dmesg(): string {
@@ -173,9 +131,9 @@ export class Xend {
     try {
       if (request.defineOnly) {
         this.#records.keep("domains", entry);
-        this.#changed(entry, "defined");
+        this.#lives.changed(entry, "defined");
       } else {
-        await entry.exclusive(() => this.#start(entry, request.paused, warnings));
+        await entry.exclusive(() => this.#lives.start(entry, request.paused, warnings));
       }
     } catch (error) {
       this.#table.remove(entry);
@@ -198,121 +156,9 @@ export class Xend {
         throw new XendError("wrong-state", `${entry.name} is running already`);
       }
       this.#table.refuseForgotten(entry);
-      await this.#start(entry, paused, warnings);
+      await this.#lives.start(entry, paused, warnings);
     });
     return { name: entry.name, domid: entry.domid, warnings };
-  }
-
-  /** Builds a domain and lets it run. The entry's lock is held. */
-  async #start(entry: DomainEntry, paused: boolean, warnings: string[]): Promise<void> {
-    entry.isBuilding = true;
-    try {
-      const domain = await this.#builder.build(entry, warnings);
-      entry.console.reopen();
-      const incarnation: Incarnation = {
-        domain,
-        startedAt: Date.now(),
-        startedClock: performance.now(),
-        settled: Promise.withResolvers<void>(),
-      };
-      entry.incarnation = incarnation;
-      domain.ended.then((end) => this.#onEnd(entry, incarnation, end))
-        .catch((error) => this.log.error(`${entry.name}: after its end: ${message(error)}`));
-      try {
-        this.#records.keep("running", entry);
-      } catch (error) {
-        warnings.push(`${message(error)}; xend forgets ${entry.name} if it is killed`);
-      }
-      this.#changed(entry, "created");
-      if (!paused) {
-        domain.unpause();
-        this.#changed(entry, "unpaused");
-      }
-    } finally {
-      entry.isBuilding = false;
-    }
-  }
-
-  #consoleOutput(entry: DomainEntry, bytes: Uint8Array): void {
-    entry.console.write(bytes);
-    const { name, domid } = entry;
-    if (domid === undefined || !this.events.heard("console")) return;
-    const text = entry.consoleText.decode(bytes, { stream: true });
-    this.events.emit({ type: "console", at: Date.now(), domid, name, text });
-  }
-
-  #onEnd(entry: DomainEntry, incarnation: Incarnation, end: DomainEnd): Promise<void> | undefined {
-    if (incarnation.isDestroying) return undefined;
-    incarnation.end = end;
-    this.log.info(`domain ${entry.name} (${incarnation.domain.domid}) has ended: ${end.reason}`);
-    if (end.registerDump !== undefined) this.log.warning(`${entry.name}:\n${end.registerDump}`);
-    this.#changed(entry, "shutdown", end.reason, end.registerDump);
-    return entry.exclusive(async () => {
-      try {
-        if (entry.incarnation === incarnation && !incarnation.isDestroying) {
-          await this.#act(entry, incarnation, end);
-        }
-      } finally {
-        incarnation.settled.resolve();
-      }
-    });
-  }
-
-  /** Does what the configuration says about a domain's end. The entry's lock is held. */
-  async #act(entry: DomainEntry, incarnation: Incarnation, end: DomainEnd): Promise<void> {
-    const action = endAction(end, entry.settings);
-    if (action === "soft-reset") {
-      this.log.error(`${entry.name}: a soft reset is not supported; the domain is destroyed`);
-    }
-    if (action === "preserve") {
-      this.log.info(`${entry.name} is kept as it ended; destroy ${entry.name} removes it`);
-      this.#records.forget("running", entry);
-      entry.console.end();
-      return;
-    }
-    if (action === "coredump-destroy" || action === "coredump-restart") {
-      await this.#dumpAfterEnd(entry);
-    }
-    const restarts = action === "restart" || action === "rename-restart" || action === "coredump-restart";
-    const lived = performance.now() - incarnation.startedClock;
-    const { minimumLifeMs = MINIMUM_LIFE_MS } = this.options;
-    if (!restarts || this.#stopping !== undefined) return await this.#end(entry);
-    if (lived < minimumLifeMs) {
-      this.log.error(
-        `${entry.name} ended ${
-          Math.round(lived)
-        } ms after its start; it is not started again, to avoid a loop`,
-      );
-      return await this.#end(entry);
-    }
-    if (action === "rename-restart") this.#preserveUnderOtherName(entry, incarnation);
-    else await this.#dismantle(entry, incarnation);
-    this.log.info(`starting ${entry.name} again`);
-    try {
-      // The files are read again, as xl does.
-      const warnings: string[] = [];
-      await this.#start(entry, false, warnings);
-      for (const warning of warnings) this.log.warning(warning);
-    } catch (error) {
-      this.log.error(`${entry.name} cannot be started again: ${message(error)}`);
-      await this.#end(entry);
-    }
-  }
-
-  /** A dump that fails is told of and changes nothing else. */
-  async #dumpAfterEnd(entry: DomainEntry): Promise<void> {
-    const path = coreDumpPath(this.#dumpDirectory, entry);
-    try {
-      Deno.mkdirSync(this.#dumpDirectory, { recursive: true, mode: 0o700 });
-      await dumpCore(entry, path, true);
-      this.log.info(`the core of ${entry.name} is in ${path}`);
-    } catch (error) {
-      this.log.error(`no core of ${entry.name} in ${path}: ${message(error)}`);
-    }
-  }
-
-  get #dumpDirectory(): string {
-    return join(this.options.state.directory, "dump");
   }
 
   /** @returns the file. @throws XendError */
@@ -329,45 +175,9 @@ export class Xend {
       if (file === undefined) Deno.mkdirSync(this.#dumpDirectory, { recursive: true, mode: 0o700 });
       const path = file ?? coreDumpPath(this.#dumpDirectory, entry);
       await dumpCore(entry, path, live);
-      if (crash) await this.#end(entry);
+      if (crash) await this.#lives.end(entry);
       return path;
     });
-  }
-
-  /** The domain that ended stays under another name and uuid; the entry is free for its successor. */
-  #preserveUnderOtherName(entry: DomainEntry, incarnation: Incarnation): void {
-    const base = entry.name + preservedSuffix(new Date());
-    let name = base;
-    for (let count = 1; this.#table.lookup(name) !== undefined; count++) name = `${base}-${count}`;
-    const kept = new DomainEntry(name, crypto.randomUUID(), entry.request, entry.settings, false);
-    kept.console.write(entry.console.history());
-    kept.console.end();
-    kept.incarnation = incarnation;
-    entry.incarnation = undefined;
-    this.#table.add(kept);
-    this.#records.forget("running", entry);
-    incarnation.domain.rename(name);
-    this.#changed(kept, "renamed");
-  }
-
-  /** Destroys an incarnation. The entry's lock is held. */
-  async #dismantle(entry: DomainEntry, incarnation: Incarnation): Promise<void> {
-    incarnation.isDestroying = true;
-    // One after the other: with 200 at once the hypervisor's thread was seen to hang at its first collection.
-    const destroyed = this.#destroying.then(() => incarnation.domain.destroy());
-    this.#destroying = destroyed.catch(() => {});
-    await destroyed;
-    if (entry.incarnation === incarnation) entry.incarnation = undefined;
-    this.#records.forget("running", entry);
-    this.#emit(entry.name, incarnation.domain.domid, "destroyed", incarnation.end?.reason);
-    incarnation.settled.resolve();
-  }
-
-  /** The end of a domain's life: it is destroyed; unless it is managed, nothing is left of it. */
-  async #end(entry: DomainEntry): Promise<void> {
-    if (entry.incarnation !== undefined) await this.#dismantle(entry, entry.incarnation);
-    entry.console.end();
-    if (!entry.managed) this.#table.remove(entry);
   }
 
   pause(id: string): void {
@@ -375,7 +185,7 @@ export class Xend {
     const { domain } = entry.running;
     if (domain.info().paused) return;
     domain.pause();
-    this.#changed(entry, "paused");
+    this.#lives.changed(entry, "paused");
   }
 
   unpause(id: string): void {
@@ -383,7 +193,7 @@ export class Xend {
     const { domain } = entry.running;
     if (!domain.info().paused) return;
     domain.unpause();
-    this.#changed(entry, "unpaused");
+    this.#lives.changed(entry, "unpaused");
   }
 
   /** Asks the guest to end (control/shutdown in XenStore). @throws XendError timeout when it was waited for in vain */
@@ -419,7 +229,7 @@ export class Xend {
         this.#table.refuseForgotten(entry);
         throw new XendError("wrong-state", `${entry.name} is not running`);
       }
-      await this.#end(entry);
+      await this.#lives.end(entry);
     });
   }
 
@@ -428,11 +238,11 @@ export class Xend {
     this.#refuseWhenStopping();
     const entry = this.find(id);
     await entry.exclusive(async () => {
-      await this.#dismantle(entry, entry.existing);
+      await this.#lives.dismantle(entry, entry.existing);
       try {
-        await this.#start(entry, false, []);
+        await this.#lives.start(entry, false, []);
       } catch (error) {
-        await this.#end(entry);
+        await this.#lives.end(entry);
         throw error;
       }
     });
@@ -463,7 +273,7 @@ export class Xend {
         throw error;
       }
       entry.incarnation?.domain.rename(name);
-      this.#changed(entry, "renamed");
+      this.#lives.changed(entry, "renamed");
       return Promise.resolve();
     });
   }
@@ -478,26 +288,9 @@ export class Xend {
       this.#table.refuseForgotten(entry);
       this.#records.forget("domains", entry);
       this.#table.remove(entry);
-      this.#changed(entry, "deleted");
+      this.#lives.changed(entry, "deleted");
       return Promise.resolve();
     });
-  }
-
-  // ---- what is told
-
-  #changed(entry: DomainEntry, change: DomainChange, reason?: ShutdownReason, registers?: string): void {
-    this.#emit(entry.name, entry.domid, change, reason, registers);
-  }
-
-  #emit(
-    name: string,
-    domid: number | undefined,
-    change: DomainChange,
-    reason?: ShutdownReason,
-    registers?: string,
-  ): void {
-    this.log.debug(`domain ${name}${domid === undefined ? "" : ` (${domid})`}: ${change}`);
-    this.events.emit({ type: "domain", at: Date.now(), domid, name, change, reason, registers });
   }
 
   /**
@@ -515,7 +308,7 @@ export class Xend {
       entry.exclusive(async () => {
         const warnings: string[] = [];
         try {
-          await this.#start(entry, false, warnings);
+          await this.#lives.start(entry, false, warnings);
           for (const warning of warnings) this.log.warning(warning);
         } catch (error) {
           this.log.error(`${entry.name} cannot be started: ${message(error)}`);
@@ -575,7 +368,7 @@ export class Xend {
       entry.exclusive(async () => {
         if (entry.incarnation === undefined) return;
         if (entry.incarnation.end === undefined) destroyed.push(entry.name);
-        await this.#end(entry);
+        await this.#lives.end(entry);
       })
     ));
     this.log.info("xend stops");
