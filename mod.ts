@@ -41,5 +41,9 @@ export { VERSION } from "./core/toolstack/version.ts";
 
 if (import.meta.main) {
   const { main } = await import("./core/toolstack/commands/mod.ts");
-  Deno.exit(await main(Deno.args));
+  // Ink and React are loaded by `top` alone.
+  const code = await main(Deno.args, {
+    dashboard: async (options) => await (await import("./dashboard.ts")).dashboard(options),
+  });
+  Deno.exit(code);
 }

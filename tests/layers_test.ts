@@ -65,7 +65,7 @@ async function allImports(): Promise<Import[]> {
     if (!existsSync(join(ROOT, folder))) continue; // Folders that DESIGN.md names come one by one.
     for await (const path of sources(join(ROOT, folder))) found.push(...await importsOf(path));
   }
-  found.push(...await importsOf(join(ROOT, "mod.ts")));
+  for (const path of ["mod.ts", "dashboard.ts"]) found.push(...await importsOf(join(ROOT, path)));
   return found;
 }
 
