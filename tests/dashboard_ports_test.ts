@@ -1,7 +1,14 @@
 /** The dashboard's ports over a real xend of its own: command lines in this process, configurations, a connection that is lost. */
 import assert from "node:assert/strict";
 import { dashboardPorts } from "../dashboard.ts";
+import { COMMANDS } from "../core/toolstack/commands/table/mod.ts";
+import { THEME_NAMES } from "../tui/theme/mod.ts";
 import { ROOT } from "./session.ts";
+
+Deno.test("the command line knows the dashboard's themes", () => {
+  const { options = [] } = COMMANDS.find(({ name }) => name === "top") ?? {};
+  assert.deepEqual(options.find(({ long }) => long === "theme")?.choices, THEME_NAMES);
+});
 
 Deno.test("command lines run here and are kept, exit codes and faults included; xend is started once and not again", async () => {
   const folder = await Deno.makeTempDir();

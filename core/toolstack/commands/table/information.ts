@@ -120,7 +120,8 @@ export const INFORMATION: readonly CommandSpec[] = [
       {
         long: "theme",
         value: { name: "name", kind: "text" },
-        summary: "colours of the dashboard, such as dark or light",
+        choices: ["dark", "light", "colour-blind", "colour-blind-light", "none"],
+        summary: "colours of the dashboard",
       },
       { long: "ascii", summary: "the dashboard draws with ASCII only" },
       { short: "V", long: "version", summary: "print the version", hidden: true },
