@@ -16,7 +16,7 @@ import {
 } from "../model/mod.ts";
 import { domainGraphs, graphRow, hostGraphs, sparkRow } from "./graphs.ts";
 import { BLANK_LINE, fit, type Line, line, span } from "./line.ts";
-import { Lines, LineView } from "./lines.tsx";
+import { Lines } from "./lines.tsx";
 import { type Look, useLook } from "./look.ts";
 import { domainLine, headingLine } from "./table_line.ts";
 import type { Viewport } from "./viewport.ts";
@@ -45,9 +45,10 @@ interface RowProps {
 const RowView = memo(function RowView(props: RowProps): ReactElement {
   const { row, positions, columns, context, sort, isSelected, details, width } = props;
   const found = positions === "" ? [] : positions.split(" ").map(Number);
+  const shown = domainLine(row, columns, context, found, isSelected);
   const lines = [
     ...(details.repeatHeader === true ? [headingLine(columns, sort)] : []),
-    domainLine(row, columns, context, found, isSelected),
+    isSelected ? fit(shown, width, "selected") : shown,
     ...detailTexts(row, details).map((text) => line(span(text, "dim"))),
   ];
   return <Lines lines={lines} width={width} height={lines.length} />;
@@ -151,9 +152,9 @@ export function DomainTable({ ui, snapshot, table, width, height, top, viewport 
     : `no domain's name has the letters of "${ui.filter}"; Esc forgets the filter`;
   return (
     <Box flexDirection="column" flexShrink={0} height={height}>
-      {heading.map((head, index) => <LineView key={index} line={head} width={width} />)}
+      <Lines lines={heading} width={width} />
       <Box flexDirection="column" flexShrink={0} height={room} overflowY="hidden">
-        {table.length === 0 ? <LineView line={line(span(none, "dim"))} width={width} /> : null}
+        {table.length === 0 ? <Lines lines={[line(span(none, "dim"))]} width={width} /> : null}
         {table.slice(start, end).map(({ row, positions }) => (
           <RowView
             key={row.figures.uuid}
@@ -168,8 +169,7 @@ export function DomainTable({ ui, snapshot, table, width, height, top, viewport 
           />
         ))}
       </Box>
-      <LineView line={more === "" ? BLANK_LINE : line(span(more, "dim"))} width={width} />
-      <Lines lines={graphs} width={width} height={graphs.length} />
+      <Lines lines={[more === "" ? BLANK_LINE : line(span(more, "dim")), ...graphs]} width={width} />
     </Box>
   );
 }

@@ -25,46 +25,65 @@ export function plain(spans: Line): string {
   return spans.map(({ text }) => text).join("");
 }
 
-const ASCII = /^[\x20-\x7e]*$/;
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
+/** One cell each: ASCII, Latin, and what frames, bars and graphs are made of. */
+function isSimple(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const isCell = (code >= 0x20 && code < 0x7f) || (code >= 0xa1 && code < 0x300 && code !== 0xad) ||
+      (code >= 0x2190 && code < 0x2194) || (code >= 0x2500 && code < 0x25a0) ||
+      (code >= 0x2800 && code < 0x2900);
+    if (!isCell) return false;
+  }
+  return true;
+}
+
 export function widthOf(text: string): number {
-  return ASCII.test(text) ? text.length : stringWidth(text);
+  return isSimple(text) ? text.length : stringWidth(text);
 }
 
 /** What fits into so many columns; a wide character at the edge is left out. */
 export function cutText(text: string, width: number): string {
-  if (widthOf(text) <= width) return text;
-  if (ASCII.test(text)) return text.slice(0, Math.max(0, width));
-  let cut = "";
+  if (isSimple(text)) return text.length <= width ? text : text.slice(0, Math.max(0, width));
+  if (stringWidth(text) <= width) return text;
+  let shown = "";
   let used = 0;
   for (const { segment } of segmenter.segment(text)) {
     used += stringWidth(segment);
     if (used > width) break;
-    cut += segment;
+    shown += segment;
   }
-  return cut;
+  return shown;
 }
 
 export function padEnd(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - widthOf(text)));
 }
 
-/** Cut, or filled with blanks: exactly so wide. */
-export function fit(spans: Line, width: number): Line {
-  const fitted: Span[] = [];
+export function lineWidth(spans: Line): number {
+  return spans.reduce((sum, { text }) => sum + widthOf(text), 0);
+}
+
+/** At most so wide. */
+export function cut(spans: Line, width: number): Line {
+  const shown: Span[] = [];
   let used = 0;
-  for (const { text, role } of spans) {
-    const room = width - used;
-    if (room <= 0) break;
-    const cut = cutText(text, room);
-    used += widthOf(cut);
-    fitted.push({ text: cut, role });
+  for (const part of spans) {
+    const text = cutText(part.text, width - used);
+    if (text !== "") shown.push(text === part.text ? part : span(text, part.role));
+    used += widthOf(text);
     // What follows a wide character that found no room does not move into its place.
-    if (cut.length < text.length) break;
+    if (text.length < part.text.length) break;
   }
-  if (used < width) fitted.push(span(" ".repeat(width - used)));
-  return fitted;
+  return shown;
+}
+
+/** Cut, or filled with blanks: exactly so wide. */
+export function fit(spans: Line, width: number, role: Role = "text"): Line {
+  const shown = cut(spans, width);
+  const missing = width - lineWidth(shown);
+  return missing > 0 ? [...shown, span(" ".repeat(missing), role)] : shown;
 }
 
 /** Text that came from outside as what can stand in a cell. */

@@ -1,34 +1,42 @@
-/** Lines on the screen. */
-import { Box, Text } from "ink";
+/**
+ * Lines on the screen. Ink measures and splits a text several times in each frame, which with colours and graphs costs more than all else:
+ * it gets blanks to place, and the painted lines where it is done with that.
+ */
+import { Box, Transform } from "ink";
 import { memo, type ReactElement } from "react";
-import { fit, type Line } from "./line.ts";
+import { cut, type Line } from "./line.ts";
 import { useLook } from "./look.ts";
 
-interface LineProps {
-  readonly line: Line;
-  /** It is filled with blanks so far: what is below it does not show through. */
-  readonly width: number;
-}
+const blanks = new Map<string, string>();
 
-/** One line, never more: cut where it is too long. */
-export const LineView = memo(function LineView({ line, width }: LineProps): ReactElement {
-  const look = useLook();
-  return <Text wrap="truncate">{look.paint(fit(line, width))}</Text>;
-});
+function blankBlock(width: number, height: number): string {
+  const key = `${width} ${height}`;
+  let block = blanks.get(key);
+  if (block === undefined) {
+    // Resizing a terminal goes through many sizes.
+    if (blanks.size >= 256) blanks.clear();
+    blanks.set(key, block = Array.from({ length: height }, () => " ".repeat(width)).join("\n"));
+  }
+  return block;
+}
 
 interface LinesProps {
   readonly lines: readonly Line[];
+  /** What is longer is cut. */
   readonly width: number;
   /** So many lines, whatever there are. */
   readonly height?: number;
 }
 
-export const Lines = memo(function Lines({ lines, width, height }: LinesProps): ReactElement {
-  const look = useLook();
-  const shown = lines.slice(0, height);
-  return (
-    <Box flexDirection="column" width={width} flexShrink={0} {...(height === undefined ? {} : { height })}>
-      {shown.map((line, index) => <LineView key={`${look.ascii} ${index}`} line={line} width={width} />)}
-    </Box>
-  );
-});
+export const Lines = memo(
+  function Lines({ lines, width, height = lines.length }: LinesProps): ReactElement | null {
+    const look = useLook();
+    if (height < 1 || width < 1) return null;
+    const painted = lines.slice(0, height).map((line) => look.paint(cut(line, width)));
+    return (
+      <Box width={width} height={height} flexShrink={0}>
+        <Transform transform={(_, index) => painted[index] ?? ""}>{blankBlock(width, height)}</Transform>
+      </Box>
+    );
+  },
+);

@@ -47,7 +47,7 @@ function marked(text: string, positions: readonly number[], role: Role): Span[] 
 
 export function headingLine(columns: readonly Column[], sort: Sort | undefined): Line {
   return columns.flatMap((column, index): Line => [
-    ...(index === 0 ? [] : [span(" ", "header")]),
+    span(index === 0 ? "" : " ", "header"),
     span(headerCell(column), column.id === sort?.column ? "match" : "header"),
   ]);
 }
@@ -62,9 +62,9 @@ export function domainLine(
   const role = (column: Column) => isSelected ? "selected" : roleOf(column, row);
   return columns.flatMap((column, index): Line => {
     const text = harmless(cell(column, row, context));
-    return [
-      ...(index === 0 ? [] : [span(" ", isSelected ? "selected" : "text")]),
-      ...(column.id === "name" ? marked(text, positions, role(column)) : [span(text, role(column))]),
-    ];
+    const shown = role(column);
+    if (column.id === "name") return marked(text, positions, shown);
+    // Blanks have no ink: in the cell's own role there is nothing to switch.
+    return [span(index === 0 ? text : ` ${text}`, shown)];
   });
 }
