@@ -20,6 +20,7 @@ for _ in $(seq 120); do
 done
 kill $console
 xenolith list > "$folder/list.txt"
+xenolith top -b -i 2 -d 1 > "$folder/top.txt"
 xenolith sched-credit -d debian-shell -w 512
 xenolith sched-credit > "$folder/sched-credit.txt"
 xenolith dump-core -L debian-shell "$folder/core" > "$folder/dump-core.txt"
