@@ -38,7 +38,8 @@ function logged(state: UiState, event: Extract<UiEvent, { type: "command" }>, wo
   const next = { ...state, commands: commands.slice(-COMMANDS_KEPT) };
   const lines = command.output.trim().split("\n");
   // The whole of it stands in the log of commands.
-  const told = lines.length > 1 ? `${lines[0]} ... (l shows all)` : lines[0];
+  const more = lines.length > 1 ? ` (${lines.length} lines: l shows them)` : "";
+  const told = more !== "" && command.state === "done" ? `done${more}` : `${lines[0]}${more}`;
   const text = told === "" ? command.line : `${command.line}: ${told}`;
   switch (command.state) {
     case "running":

@@ -9,35 +9,41 @@ const RESET =
 
 export type ConsoleEnd = "left" | "ended";
 
-/**
- * @param divert takes the terminal's input; what it returns gives it back
- * @throws XendFailure when there is no such console
- */
+/** Lends the terminal to the console. @returns what gives it back */
+export type Lend = (taker: (bytes: Uint8Array) => void) => () => void;
+
+/** @throws XendFailure when there is no such console: the terminal was not touched then */
 export async function attachConsole(
   xend: DashboardXend,
   domain: string,
   terminal: DashboardTerminal,
-  divert: (taker: (bytes: Uint8Array) => void) => () => void,
+  lend: Lend,
 ): Promise<ConsoleEnd> {
   const connection = await xend.attachConsole(domain, true);
   const { promise: left, resolve: leave } = Promise.withResolvers<ConsoleEnd>();
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
-  const giveBack = divert((bytes) => {
+  const giveBack = lend((bytes) => {
     const escape = bytes.indexOf(ESCAPE_KEY);
     const forGuest = escape < 0 ? bytes : bytes.subarray(0, escape);
     if (forGuest.length > 0) connection.input(forGuest).catch(fail);
     if (escape >= 0) leave("left");
   });
   const decoder = new TextDecoder();
+  let isOver = false;
   const show = async (): Promise<ConsoleEnd> => {
-    for await (const bytes of connection.output) terminal.write(decoder.decode(bytes, { stream: true }));
+    for await (const bytes of connection.output) {
+      // The terminal may be the dashboard's again.
+      if (isOver) break;
+      terminal.write(decoder.decode(bytes, { stream: true }));
+    }
     return "ended";
   };
   try {
     return await Promise.race([left, failed, show()]);
   } finally {
-    giveBack();
+    isOver = true;
     connection.close();
     terminal.write(RESET);
+    giveBack();
   }
 }

@@ -15,15 +15,16 @@ import {
   type TableRow,
 } from "../model/mod.ts";
 import { domainGraphs, graphRow, hostGraphs, sparkRow } from "./graphs.ts";
-import { BLANK_LINE, fit, type Line, line, span } from "./line.ts";
+import { BLANK_LINE, fit, harmless, type Line, line, span } from "./line.ts";
 import { Lines } from "./lines.tsx";
 import { type Look, useLook } from "./look.ts";
 import { domainLine, headingLine } from "./table_line.ts";
 import type { Viewport } from "./viewport.ts";
 
-/** From this many lines on there is room for large graphs. */
+/** From this many lines on, or with so many that no row needs, there is room for large graphs. */
 const LARGE_FROM = 30;
 const LARGE_HEIGHT = 4;
+const LARGE_NEEDS = 2 * (LARGE_HEIGHT + 2);
 
 function detailTexts(row: DomainRow, options: TopOptions): readonly string[] {
   const text = topDetails(row, options);
@@ -58,13 +59,13 @@ function graphLines(
   snapshot: Snapshot,
   selected: DomainRow | undefined,
   width: number,
-  height: number,
+  isLarge: boolean,
   look: Look,
 ): readonly Line[] {
   const { host } = snapshot;
   if (host === undefined) return [];
   const hostKiB = host.figures.node.totalMemoryKiB;
-  if (height >= LARGE_FROM) {
+  if (isLarge) {
     const title = (text: string): Line =>
       fit(
         line(span(`${look.glyphs.horizontal.repeat(2)} `, "border"), span(text, "title"), span(" ")),
@@ -74,7 +75,7 @@ function graphLines(
       title("Host"),
       ...graphRow(hostGraphs(host), width, LARGE_HEIGHT, look),
       ...(selected === undefined ? [] : [
-        title(selected.figures.name),
+        title(harmless(selected.figures.name)),
         ...graphRow(domainGraphs(selected, hostKiB), width, LARGE_HEIGHT, look),
       ]),
     ];
@@ -127,11 +128,13 @@ export function DomainTable({ ui, snapshot, table, width, height, top, viewport 
     repeatHeader,
   ]);
   const selected = find(snapshot.rows, ui.selected);
-  const graphs = ui.graphs ? graphLines(snapshot, selected, width, height, look) : [];
   const heading = repeatHeader ? [] : [headingLine(columns, ui.sort)];
+  const heights = table.map(({ row }) => 1 + (repeatHeader ? 1 : 0) + detailTexts(row, details).length);
+  const spare = height - heading.length - 1 - heights.reduce((sum, lines) => sum + lines, 0);
+  const isLarge = height >= LARGE_FROM || spare >= LARGE_NEEDS;
+  const graphs = ui.graphs ? graphLines(snapshot, selected, width, isLarge, look) : [];
   // The last line tells of rows that do not show.
   const room = Math.max(1, height - graphs.length - heading.length - 1);
-  const heights = table.map(({ row }) => 1 + (repeatHeader ? 1 : 0) + detailTexts(row, details).length);
   const at = table.findIndex(({ row }) => row.figures.uuid === ui.selected);
   const { start, end } = rowWindow(heights, room, at, viewport.tableStart);
   viewport.tableStart = start;

@@ -21,7 +21,7 @@ function keysOf({ id, keys }: KeyEntry, ascii: boolean): string {
 function entryLines(entry: KeyEntry, readOnly: boolean, ascii: boolean): Line[] {
   const keys = keysOf(entry, ascii);
   const isRefused = readOnly && !entry.allowedReadOnly;
-  const title = isRefused ? `${entry.title} (read-only: refused)` : entry.title;
+  const title = isRefused ? `refused, read-only: ${entry.title}` : entry.title;
   const roles = isRefused ? ["dim", "dim"] as const : ["key", "text"] as const;
   if (widthOf(keys) >= KEYS_WIDTH) {
     return [line(span(keys, roles[0])), line(" ".repeat(KEYS_WIDTH), span(title, roles[1]))];

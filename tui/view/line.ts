@@ -65,16 +65,17 @@ export function lineWidth(spans: Line): number {
   return spans.reduce((sum, { text }) => sum + widthOf(text), 0);
 }
 
-/** At most so wide. */
+/** At most so wide. What comes from outside can do no harm from here on. */
 export function cut(spans: Line, width: number): Line {
   const shown: Span[] = [];
   let used = 0;
   for (const part of spans) {
-    const text = cutText(part.text, width - used);
+    const safe = isSimple(part.text) ? part.text : harmless(part.text);
+    const text = cutText(safe, width - used);
     if (text !== "") shown.push(text === part.text ? part : span(text, part.role));
     used += widthOf(text);
     // What follows a wide character that found no room does not move into its place.
-    if (text.length < part.text.length) break;
+    if (text.length < safe.length) break;
   }
   return shown;
 }

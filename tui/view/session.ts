@@ -8,7 +8,7 @@ import { commandLine } from "../keys/words.ts";
 import { Feed } from "../model/mod.ts";
 import type { DashboardOptions, DashboardPorts } from "../ports.ts";
 import { guardTerminal, type InputEvent, InputReader, Screen } from "../screen/mod.ts";
-import { attachConsole } from "./console_session.ts";
+import { attachConsole, type Lend } from "./console_session.ts";
 import { DetailSource } from "./detail_source.ts";
 import { SceneStore } from "./scene.ts";
 import { Viewport } from "./viewport.ts";
@@ -220,21 +220,22 @@ export class Session {
     const end = this.#logCommand(["console", domain]);
     if (xend === undefined) return end("failed", "xend is not there");
     this.#isAttached = true;
-    this.#screen.suspend();
-    this.ports.terminal.write(`\r\n[console of ${domain}: ^] comes back to the dashboard]\r\n`);
+    const lend: Lend = (taker) => {
+      this.#screen.suspend();
+      this.ports.terminal.write(`\r\n[console of ${domain}: ^] comes back to the dashboard]\r\n`);
+      const giveBack = this.#input.divert(taker);
+      return () => {
+        giveBack();
+        this.#screen.resume();
+      };
+    };
     try {
-      const how = await attachConsole(
-        xend,
-        domain,
-        this.ports.terminal,
-        (taker) => this.#input.divert(taker),
-      );
+      const how = await attachConsole(xend, domain, this.ports.terminal, lend);
       end("done", how === "left" ? "" : "the console has ended");
     } catch (error) {
       end("failed", reason(error));
     } finally {
       this.#isAttached = false;
-      this.#screen.resume();
       this.#feed.refresh();
     }
   }
