@@ -19,6 +19,8 @@ export type ConfigRequest =
   | {
     readonly action: "check";
     readonly files: readonly string[];
+    /** KEY=VALUE texts that follow each file. */
+    readonly overrides: readonly string[];
     readonly json: boolean;
     readonly strict: boolean;
     /** Also what has no effect and need not. */
@@ -74,11 +76,12 @@ function environmentOf(path: string, world: ConfigWorld) {
 
 async function checkFile(
   path: string,
-  strict: boolean,
+  { strict, overrides }: { readonly strict: boolean; readonly overrides: readonly string[] },
   world: ConfigWorld,
 ): Promise<readonly CheckDiagnostic[]> {
   try {
-    return checkConfig([await readSource(path, world)], { environment: environmentOf(path, world), strict });
+    const environment = environmentOf(path, world);
+    return checkConfig([await readSource(path, world)], { environment, strict, overrides });
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     return [{ file: path, line: 1, column: 1, severity: "error", message: error.why, text: error.message }];
@@ -90,7 +93,7 @@ async function check(
   world: ConfigWorld,
 ): Promise<number> {
   const diagnostics: CheckDiagnostic[] = [];
-  for (const file of request.files) diagnostics.push(...await checkFile(file, request.strict, world));
+  for (const file of request.files) diagnostics.push(...await checkFile(file, request, world));
   if (request.json) {
     const plain = diagnostics.map(({ text: _text, ...rest }) => rest);
     world.print(`${JSON.stringify(plain, undefined, 2)}\n`);

@@ -161,7 +161,7 @@ Deno.test("keys are typed", () => {
     "test.cfg:4:8: maxmem: expected at least memory (128 MiB), found 64",
   ]);
   assert.match(faults(`${minimal}bootloader="pygrub"\n`)[0], /no bootloader can be run/);
-  assert.match(faults('name="a/b"\nkernel="k"\n')[0], /test.cfg:1:6: name: .*no slashes/);
+  assert.match(faults('name="a/b"\nkernel="k"\n')[0], /test.cfg:1:6: name: .*without slashes/);
 });
 
 Deno.test("unknown keys are warned about with a suggestion, and faults when that is asked for", () => {

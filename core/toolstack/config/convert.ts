@@ -5,7 +5,7 @@ import { commandLine, guestType } from "./domain_config.ts";
 import { KEYS, type KeyValues } from "./keys/mod.ts";
 import { Refused } from "./keys/types.ts";
 import { libvirtDomain } from "./libvirt/domain.ts";
-import { leftOut } from "./losses.ts";
+import { isOwn, leftOut } from "./losses.ts";
 import { type Reading, readKeys } from "./reading.ts";
 import { typeKeys } from "./typing.ts";
 import { type Json, type Setting, settingJson, type Value } from "./value.ts";
@@ -85,7 +85,7 @@ function xlSettings(
       settings.set("cmdline", quoteXl(cmdline ?? ""));
     } else if (Object.hasOwn(RENAMED, key)) settings.set(RENAMED[key], valueXl(setting.value, ""));
     else if (definition?.dialects.includes("xl") ?? false) settings.set(key, valueXl(setting.value, ""));
-    else if (definition !== undefined) {
+    else if (definition !== undefined && !isOwn(key)) {
       left.push({ key, what: `${key} is left out: it has no counterpart in xl` });
     }
   }

@@ -250,6 +250,11 @@ memroy = 3
     "vnuma is left out",
     "cpuid is left out",
   ]);
+  for (const to of ["xl", "libvirt"] as const) {
+    const own = convertConfig({ name: "f", text: 'name = "g%d" % vmid\n' }, to, { overrides: ["vmid=3"] });
+    assert.match(own.text, /g3/);
+    assert.deepEqual(own.left, []);
+  }
   const json = convertConfig({ name: "f", text: 'name = "g"\nmemroy = 3\n' }, "json");
   assert.deepEqual(json.left.map(({ message }) => message), ["unknown key memroy; did you mean memory?"]);
   const old = convertConfig(

@@ -56,12 +56,17 @@ export class Losses {
     for (const [key, value] of Object.entries(values)) {
       const definition = KEYS.get(key);
       // What is for another type of guest means nothing here.
-      if (seen.has(key) || isIdle(value, definition) || !definition?.guests.includes(guest)) continue;
+      if (seen.has(key) || isOwn(key) || isIdle(value, definition) || !definition?.guests.includes(guest)) {
+        continue;
+      }
       this.#found.push({ key, what: `${key} is left out` });
     }
     return this.#found.map(({ key, what }) => leftOut(reading, key, what));
   }
 }
+
+/** A number for the file itself, to make names and the like of; xm's files have it from the command line. */
+export const isOwn = (key: string) => key === "vmid";
 
 export function leftOut(reading: Reading, key: string, message: string): Diagnostic {
   const span = reading.settings.get(key)?.keySpan;

@@ -13,13 +13,21 @@ const runner =
       directory: context.directory,
     });
 
-export const check = runner((invocation) => ({
-  action: "check",
-  files: invocation.words,
-  json: invocation.json,
-  strict: invocation.has("strict"),
-  verbose: invocation.verbose,
-}));
+/** No file of such a name is meant: it would be written with ./ before it. */
+const isSetting = (word: string) => /^[A-Za-z_][\w.]*\+?=/.test(word);
+
+export const check = runner((invocation) => {
+  const files = invocation.words.filter((word) => !isSetting(word));
+  if (files.length === 0) throw new CommandError("config check: name a file before its settings", "usage");
+  return {
+    action: "check",
+    files,
+    overrides: invocation.words.filter(isSetting),
+    json: invocation.json,
+    strict: invocation.has("strict"),
+    verbose: invocation.verbose,
+  };
+});
 
 export const show = runner((invocation) => {
   const [file, ...overrides] = invocation.words;

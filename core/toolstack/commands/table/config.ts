@@ -10,7 +10,11 @@ export const CONFIG: readonly CommandSpec[] = [
     name: "check",
     group,
     summary: "say what is wrong with configurations, and what has no effect here",
-    arguments: [{ ...FILE, many: true }],
+    arguments: [{
+      ...FILE,
+      many: true,
+      summary: "configuration files of xl or xm, and KEY=VALUE settings for each",
+    }],
     options: [{ short: "v", long: "verbose", summary: "also what has no effect and need not" }],
     examples: [{ line: "config check --json guest.cfg", does: "file, line, column and what is wrong" }],
     exitCodes: { 1: "a file has errors" },

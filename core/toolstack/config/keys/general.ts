@@ -35,7 +35,7 @@ const FIXED_TABLES = "the tables grow as they are needed";
 
 export const generalKeys = {
   name: honoured(
-    text(domainName, "a domain's name, which has no slashes, blanks or control characters,"),
+    text(domainName, "a domain's name, without slashes, blanks and control characters"),
     "The domain's name, unlike that of any other domain of the host.",
   ),
   uuid: honoured(

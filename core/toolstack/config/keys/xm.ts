@@ -36,10 +36,10 @@ export const xmKeys = {
     default: "ignore",
     dialects: ["xm"],
   }),
-  on_xend_stop: old(
+  on_xend_stop: told(
     choice(["ignore", "shutdown", "suspend"]),
     "What becomes of the domain when xend stops.",
-    "xendomains says so",
+    "xend asks every domain to power off when it stops",
   ),
   restart: told(
     choice(["onreboot", "always", "never"]),
