@@ -16,6 +16,7 @@ import {
   SpecificationError,
   type Vif,
 } from "../core/toolstack/config/mod.ts";
+import { plannedConfig, yajl } from "../core/toolstack/format/domain_config.ts";
 
 const CORPUS = join(import.meta.dirname ?? ".", "..", "..", "shared", "configs-corpus");
 const EXPECTED = join(CORPUS, "expected");
@@ -170,6 +171,30 @@ Deno.test({
       compared++;
     }
     assert.ok(compared >= 60, String(compared));
+  },
+});
+
+/** Members of libxl_domain_config for devices that are not shown. */
+const NOT_SHOWN = ["vfbs", "vkbs", "channels", "usbdevs"];
+
+Deno.test({
+  name: "the corpus: what xl create -n prints of PV domains is what xl printed, byte by byte",
+  ignore: !there,
+  fn() {
+    let compared = 0;
+    for (const name of files) {
+      const xl = expected(name, "xl");
+      if (xl === undefined) continue;
+      const text = Deno.readTextFileSync(join(EXPECTED, `${name}.xl.json`));
+      if (!/"type": "pv"/.test(text) || NOT_SHOWN.some((key) => key in xl)) continue;
+      const { keys, effective } = show(name);
+      // libxl makes up a uuid where there is none.
+      const uuid = /"uuid": "([^"]*)"/.exec(text)?.[1];
+      const planned = plannedConfig({ ...effective, uuid }, new Set(Object.keys(keys)));
+      assert.equal(`${yajl(planned)}\n`, text, name);
+      compared++;
+    }
+    assert.ok(compared >= 20, String(compared));
   },
 });
 

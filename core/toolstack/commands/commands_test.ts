@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { XendFailure } from "../api/client.ts";
 import { OutputClosed } from "../console/terminal.ts";
 import { completionsOf, type Source } from "./completion/complete.ts";
@@ -7,6 +8,7 @@ import { parseEscape } from "./run/console.ts";
 import { parseCpus, parseMemory } from "./run/resources.ts";
 import { COMMANDS } from "./table/mod.ts";
 import { command } from "./testing.ts";
+import { whyUnsupported } from "./unsupported.ts";
 
 Deno.test("what commands ask of xend", async () => {
   const cases: Readonly<Record<string, string>> = {
@@ -106,6 +108,61 @@ Deno.test("called as xl: commands and options that xl does not have", async () =
   );
   assert.equal((await command("sched-credit", "xl")).out.split("\n")[0].slice(0, 15), "Cpupool Pool-0:");
   assert.equal((await command("sched-credit", "xm")).out.split("\n")[0].slice(0, 4), "Name");
+});
+
+Deno.test("commands of xm and xl that are not here say why, in each dialect, and do not suggest another", async () => {
+  for (const dialect of ["xenolith", "xm", "xl"] as const) {
+    for (const line of ["save 1 f", "restore f", "suspend 1", "migrate 1 host", "-f resume 1", "help save"]) {
+      const { code, err, asked } = await command(line, dialect);
+      assert.deepEqual([code, asked], [1, []], line);
+      assert.match(
+        err,
+        /^(?:xenolith: |Error: )?\w+ is not supported: domains cannot be saved, restored,/,
+        line,
+      );
+    }
+    const { code, err } = await command("block-attach 1 phy:/dev/x xvda w", dialect);
+    assert.equal(code, 1);
+    assert.match(err, /block-attach is not supported: disks and network interfaces are not attached yet\n$/);
+  }
+  const json = await command("save --json 1 f");
+  assert.equal(JSON.parse(json.err).error.code, "not-supported");
+  assert.equal(JSON.parse((await command("sched-credit --json -w 5")).err).error.code, "usage");
+  assert.match((await command("help lsit")).err, /unknown command 'lsit'\n\(Did you mean list\?\)/);
+  assert.equal((await command("frobnicate", "xl")).err, "command not implemented\n");
+});
+
+Deno.test("config check takes settings behind its files; config convert says what it leaves out", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const vmid =
+      'name = "g%d" % vmid\nkernel = "builtin:echo"\non_xend_stop = "suspend"\npci = [ "01:00.0@3" ]\n';
+    await Deno.writeTextFile(join(directory, "a.cfg"), vmid);
+    const run = (line: string) => command(line, "xenolith", undefined, { directory });
+    const without = await run("config check a.cfg");
+    assert.equal(without.code, 1);
+    assert.match(without.out, /^a.cfg:1:\d+: the name vmid is not defined; give it behind the file: vmid=1/);
+    const { code, out } = await run("config check a.cfg vmid=3");
+    assert.equal(code, 0, out);
+    assert.match(
+      out,
+      /warning: on_xend_stop has no effect: xend asks every domain to power off when it stops/,
+    );
+    assert.equal((await run("config check vmid=3")).code, 2);
+    const converted = await run("config convert a.cfg vmid=3 --to libvirt");
+    assert.match(converted.out, /^<domain type='xen'>\n {2}<name>g3<\/name>/);
+    assert.deepEqual(converted.err.split("\n").filter((line) => line.startsWith("a.cfg")), [
+      "a.cfg:4:1: warning: pci: the slot @3 of 01:00.0@3 is left out",
+      "a.cfg:3:1: warning: on_xend_stop is left out",
+    ]);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("no command that is here is said not to be", () => {
+  const all = COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
+  assert.deepEqual(all.filter((name) => whyUnsupported(name) !== undefined), []);
 });
 
 Deno.test("lists: states, JSON, uptime and names", async () => {

@@ -1,12 +1,9 @@
 /** `create`: a domain from its configuration file, run in this process. */
-import { dirname, resolve } from "node:path";
 import { ImageError, type KernelImage, parseKernel, planPv } from "../../builder/mod.ts";
 import {
-  decodeSource,
   type DomainConfig,
   formatDiagnostic,
   hostEnvironment,
-  NotText,
   readDomainConfig,
   type ShutdownAction,
 } from "../config/mod.ts";
@@ -14,7 +11,9 @@ import { InputPump } from "../console/attachment.ts";
 import type { Terminal } from "../console/terminal.ts";
 import { EXIT } from "../exit_codes.ts";
 import { restoreOnSignals, verdict } from "./ends.ts";
+import { configDirectory, readConfigFile } from "./config_file.ts";
 import { CommandError } from "./errors.ts";
+import { plannedConfig, yajl } from "../format/domain_config.ts";
 import type { AptOptions } from "../guests/apt.ts";
 import { parseKernelSource, readSource } from "../guests/kernel_source.ts";
 import type { DomainEnd, RunningDomain, XenHost } from "../host.ts";
@@ -37,6 +36,8 @@ export interface CreateOptions {
   readonly overrides: readonly string[];
   readonly console: boolean;
   readonly dryRun: boolean;
+  /** How a dry run shows the domain: for people, as JSON, or in libxl's JSON as xl does. */
+  readonly format?: "text" | "json" | "xl";
   readonly quiet: boolean;
   /** Unknown keys are faults. */
   readonly strict?: boolean;
@@ -51,20 +52,12 @@ interface DomainImages {
 /** A domain with all its files read and checked: nothing but the host can refuse it now. */
 export interface PreparedDomain {
   readonly config: DomainConfig;
+  /** What `config show` prints as "effective". */
+  readonly effective: Readonly<Record<string, unknown>>;
+  /** The keys that the file itself has. */
+  readonly given: ReadonlySet<string>;
   /** Gone once the domain is built: a restart reads the files again, as xl does. */
   images?: DomainImages;
-}
-
-async function readConfigFile(path: string): Promise<string> {
-  try {
-    return decodeSource(await Deno.readFile(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new CommandError(`${path}: there is no such file`);
-    if (error instanceof NotText) {
-      throw new CommandError(`${path} is not a configuration file: it is not text`);
-    }
-    throw new CommandError(`${path} cannot be read: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 /**
@@ -75,13 +68,14 @@ export async function prepareDomain(
   options: CreateOptions,
   world: World,
 ): Promise<Required<PreparedDomain>> {
-  const text = await readConfigFile(options.file);
-  const { config, warnings } = readDomainConfig({ name: options.file, text }, options.overrides, {
-    environment: hostEnvironment(Deno.env.toObject(), dirname(resolve(options.file))),
+  const { file } = options;
+  const text = await readConfigFile(file, Deno.cwd());
+  const { config, effective, given, warnings } = readDomainConfig({ name: file, text }, options.overrides, {
+    environment: hostEnvironment(Deno.env.toObject(), configDirectory(file, Deno.cwd())),
     strict: options.strict,
   });
   if (!options.quiet) { for (const warning of warnings) world.say(formatDiagnostic(warning).split("\n")[0]); }
-  return { config, images: await readImages(config, world) };
+  return { config, effective, given, images: await readImages(config, world) };
 }
 
 /** @throws CommandError, SourceError, FetchError */
@@ -243,14 +237,26 @@ export async function runDomain(
   }
 }
 
-function describePlan(config: DomainConfig, { kernel, ramdisk }: DomainImages): string {
+/** The domain that would be created. */
+function describePlan(
+  { config, effective, given, images }: Required<PreparedDomain>,
+  format: CreateOptions["format"],
+): string {
+  if (format === "xl") return `${yajl(plannedConfig(effective, given))}\n`;
+  const { kernel, ramdisk } = images;
   const { layout } = planPv({ kernel, ramdisk }, config.memoryMiB * 256);
+  const usedMiB = Math.ceil(layout.end / 256);
+  if (format === "json") {
+    return `${
+      JSON.stringify({ effective, modes: kernel.modes, guestOs: kernel.notes.guestOs, usedMiB }, undefined, 2)
+    }\n`;
+  }
   const rows: [string, string][] = [
     ["name", config.name],
     ["kernel", `${config.kernel} (${kernel.modes.join(", ")}; ${kernel.notes.guestOs ?? "unnamed"})`],
     ["ramdisk", config.ramdisk ?? "none"],
     ["command line", JSON.stringify(config.cmdline)],
-    ["memory", `${config.memoryMiB} MiB (${Math.ceil(layout.end / 256)} MiB used at the start)`],
+    ["memory", `${config.memoryMiB} MiB (${usedMiB} MiB used at the start)`],
     ["vcpus", String(config.vcpus)],
     ["on_poweroff", config.onPoweroff],
     ["on_reboot", config.onReboot],
@@ -263,7 +269,7 @@ function describePlan(config: DomainConfig, { kernel, ramdisk }: DomainImages): 
 export async function create(options: CreateOptions, world: World): Promise<number> {
   const prepared = await prepareDomain(options, world);
   if (options.dryRun) {
-    world.terminal.write(new TextEncoder().encode(describePlan(prepared.config, prepared.images)));
+    world.terminal.write(new TextEncoder().encode(describePlan(prepared, options.format)));
     return EXIT.ok;
   }
   return await runDomain(prepared, options, world);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { makeElf, XEN_ELFNOTE } from "../../builder/mod.ts";
 import type { Terminal } from "../console/terminal.ts";
 import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "../host.ts";
-import { create, type World } from "./create.ts";
+import { create, type CreateOptions, type World } from "./create.ts";
 import { demo } from "./demo.ts";
 import { isUserError } from "./errors.ts";
 
@@ -128,7 +128,7 @@ async function inFolder(
 const options = { overrides: [], console: true, dryRun: false, quiet: true };
 
 /** Creates a domain with a good kernel; gives the exit code. */
-async function run(world: World, config = "", more: Partial<typeof options> = {}): Promise<number> {
+async function run(world: World, config = "", more: Partial<CreateOptions> = {}): Promise<number> {
   let code = -1;
   await inFolder(async (file) => {
     const kernel = file("kernel", kernelFile);
@@ -242,6 +242,14 @@ Deno.test("a dry run checks and prints, and creates nothing", async () => {
   assert.match(world.printed(), /name +: guest\n/);
   assert.match(world.printed(), /command line : "a b"/);
   assert.equal(world.domains.length, 0);
+  const json = fakeWorld({});
+  assert.equal(await run(json, 'extra="a b"', { dryRun: true, format: "json" }), 0);
+  const { effective, modes } = JSON.parse(json.printed());
+  assert.deepEqual([effective.name, effective.cmdline, modes], ["guest", "a b", ["64-bit PV"]]);
+  const xl = fakeWorld({});
+  assert.equal(await run(xl, 'extra="a b"', { dryRun: true, format: "xl" }), 0);
+  const { c_info, b_info } = JSON.parse(xl.printed());
+  assert.deepEqual([c_info.name, b_info.cmdline, b_info.max_vcpus], ["guest", "a b", undefined]);
 });
 
 Deno.test("bad input is told in the user's words, before a host is started", async () => {

@@ -1,7 +1,7 @@
 /** Faults that are the user's to know, worded for them. */
 
 /** "usage": the command line is at fault (exit code 2). */
-export type FaultKind = "usage" | "failed";
+export type FaultKind = "usage" | "failed" | "not-supported";
 
 export class CommandError extends Error {
   override readonly name = "CommandError";

@@ -155,6 +155,7 @@ function completeName(args: readonly string[]): { args: string[]; ambiguous?: st
     return { args: [...args], ambiguous: `${args[place]} can be ${found.names.join(", ")}` };
   }
   const name = found.kind === "command" ? found.command.name : args[place];
+  if (found.kind === "unknown" && place > at) return { args: args.slice(place) };
   return { args: args.with(place, name) };
 }
 

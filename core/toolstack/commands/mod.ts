@@ -7,6 +7,7 @@ import { Invocation } from "./invocation.ts";
 import { findCommand } from "./names.ts";
 import { argv0, calledAs, processContext } from "./process_context.ts";
 import { readCommandLine } from "./reader.ts";
+import { whyUnsupported } from "./unsupported.ts";
 
 /** What a program ends with that SIGPIPE kills: whoever read its output has left. */
 const EXIT_PIPE = 141;
@@ -38,14 +39,16 @@ function wordsFor(error: unknown, { dialect }: Context, words: readonly string[]
 
 function errorCode(error: unknown): string {
   if (error instanceof UnknownDomain) return "no-such-domain";
+  if (error instanceof CommandError) return error.kind;
   const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
   return typeof code === "string" ? code : isUserError(error) ? "failed" : "internal";
 }
 
-/** xl has its own words for a command that there is not. */
-function isUnknownTo(dialect: Dialect, args: readonly string[]): boolean {
-  const word = args.find((each) => !each.startsWith("-"));
-  return dialect === "xl" && word !== undefined && word !== "help" && findCommand(word).kind === "unknown";
+/** The word in a command's place that is no command. */
+function unknownCommand(args: readonly string[]): string | undefined {
+  const words = args.filter((each) => !each.startsWith("-"));
+  const word = words[0] === "help" ? words[1] : words[0];
+  return word !== undefined && word !== "help" && findCommand(word).kind === "unknown" ? word : undefined;
 }
 
 /** Runs a command line in a context; gives the process's exit code. */
@@ -54,7 +57,11 @@ export async function runCommandLine(args: readonly string[], context: Context):
   try {
     let invocation = readCommandLine(args);
     if (invocation === undefined) {
-      if (isUnknownTo(context.dialect, args)) {
+      const unknown = unknownCommand(args);
+      const why = unknown === undefined ? undefined : whyUnsupported(unknown);
+      if (why !== undefined) throw new CommandError(`${unknown} is not supported: ${why}`, "not-supported");
+      // xl's own words.
+      if (unknown !== undefined && context.dialect === "xl") {
         context.sayRaw("command not implemented\n");
         return EXIT.error;
       }

@@ -45,6 +45,8 @@ export interface CheckedConfig {
   readonly config: DomainConfig;
   /** What `config show` prints as "effective". */
   readonly effective: Readonly<Record<string, unknown>>;
+  /** The keys that the file and the overrides have. */
+  readonly given: ReadonlySet<string>;
   readonly warnings: readonly Diagnostic[];
 }
 
@@ -68,6 +70,7 @@ export function readDomainConfig(
   return {
     config: toDomainConfig(values, reading.dialect),
     effective: effectiveValues(values, reading.dialect),
+    given: new Set(reading.settings.keys()),
     warnings: all.filter(({ severity }) => severity === "warning"),
   };
 }

@@ -40,8 +40,8 @@ const defbool = (value: boolean | undefined) => value === undefined ? undefined 
 /** An integer that stands for no when it is 0, and is left out then. */
 const flag = (value: boolean) => value ? 1 : undefined;
 
-/** A libxl_device_disk; what is at its default is left out. */
-function diskJson(disk: Configured) {
+/** A libxl_device_disk; what is at its default is left out. Of a domain that exists libxl has filled in more. */
+function diskJson(disk: Configured, exists: boolean) {
   const isCdrom = disk.text("devtype") === "cdrom";
   return {
     backend_domname: disk.text("backend"),
@@ -57,7 +57,7 @@ function diskJson(disk: Configured) {
     discard_enable: defbool(disk.truth("discard")),
     specification: disk.text("specification"),
     colo_enable: defbool(disk.truth("colo")),
-    colo_restore_enable: "False",
+    colo_restore_enable: exists ? "False" : undefined,
     colo_host: disk.text("colo_host"),
     colo_port: disk.number("colo_port"),
     colo_export: disk.text("colo_export"),
@@ -68,8 +68,10 @@ function diskJson(disk: Configured) {
   };
 }
 
+const NIC_TYPES: Readonly<Record<string, string>> = { ioemu: "vif_ioemu", vif: "vif" };
+
 /** A libxl_device_nic. */
-function nicJson(vif: Configured, attached: DeviceRecord | undefined) {
+function nicJson(vif: Configured, exists: boolean, attached?: DeviceRecord) {
   return {
     backend_domname: vif.text("backend"),
     devid: vif.number("devid"),
@@ -81,7 +83,7 @@ function nicJson(vif: Configured, attached: DeviceRecord | undefined) {
     bridge: vif.text("bridge"),
     ifname: vif.text("vifname"),
     script: vif.text("script"),
-    nictype: vif.text("type") === "ioemu" ? "vif_ioemu" : "vif",
+    nictype: NIC_TYPES[vif.text("type") ?? (exists ? "vif" : "")],
     rate_bytes_per_interval: vif.number("rate_bytes_per_interval"),
     rate_interval_usecs: vif.number("rate_interval_usecs"),
     gatewaydev: vif.text("gatewaydev"),
@@ -92,13 +94,21 @@ function nicJson(vif: Configured, attached: DeviceRecord | undefined) {
 const attachedOf = ({ devices }: DomainDetail, kind: DeviceRecord["kind"]) =>
   devices.filter((device) => device.kind === kind);
 
+/** Of a domain that is yet to be created. */
+export function plannedDevices(config: unknown) {
+  return {
+    disks: configured(config, "disk").map((disk) => diskJson(disk, false)),
+    nics: configured(config, "vif").map((vif) => nicJson(vif, false)),
+  };
+}
+
 /** Those of the configuration, then those that were attached beside it. */
 export function disksJson(domain: DomainDetail) {
   const disks = configured(domain.config, "disk");
   const known = new Set(disks.map((disk) => disk.text("vdev")));
   const others = attachedOf(domain, "vbd").map(({ devid }) => ({ vdev: vdevName(devid) }))
     .filter(({ vdev }) => !known.has(vdev));
-  return [...disks.map(diskJson), ...others];
+  return [...disks.map((disk) => diskJson(disk, true)), ...others];
 }
 
 export function nicsJson(domain: DomainDetail) {
@@ -108,7 +118,7 @@ export function nicsJson(domain: DomainDetail) {
   const others = attached.filter(({ devid }) => !known.has(devid))
     .map(({ devid, mac }) => ({ devid, mac, nictype: "vif" }));
   const configuredOnes = vifs.map((vif) =>
-    nicJson(vif, attached.find(({ devid }) => devid === vif.number("devid")))
+    nicJson(vif, true, attached.find(({ devid }) => devid === vif.number("devid")))
   );
   return [...configuredOnes, ...others];
 }

@@ -1,6 +1,6 @@
 /** `list -l`: libxl's JSON of a domain's configuration (libxl_domain_config_gen_json), and xm's S-expression. */
 import type { DomainDetail } from "../api/types.ts";
-import { devicesSxp, disksJson, nicsJson } from "./configured_devices.ts";
+import { devicesSxp, disksJson, nicsJson, plannedDevices } from "./configured_devices.ts";
 import { stateFlags } from "./domain_list.ts";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -33,32 +33,79 @@ const libxlAction = (action: string) =>
 
 /** The object of one domain in `list -l`. */
 export function longRecord(domain: DomainDetail): Json {
-  const { name, domid, uuid, config, maxVcpus, maxMemoryKiB, memoryKiB, scheduler, vcpuList } = domain;
-  const online = vcpuList.filter((vcpu) => vcpu.online).map(({ id }) => id);
+  const online = domain.vcpuList.filter((vcpu) => vcpu.online).map(({ id }) => id);
+  return { domid: domain.domid ?? null, config: libxlConfig(domain, online) };
+}
+
+function libxlConfig(domain: DomainDetail, online: readonly number[]): Json {
+  const { name, uuid, config, maxVcpus, maxMemoryKiB, memoryKiB, scheduler } = domain;
   const disks = disksJson(domain), nics = nicsJson(domain);
   return {
-    domid: domid ?? null,
-    config: {
-      c_info: { type: "pv", name, domid: NO_DOMID, uuid, run_hotplug_scripts: "True" },
-      b_info: {
-        max_vcpus: maxVcpus,
-        avail_vcpus: online,
-        max_memkb: maxMemoryKiB,
-        target_memkb: memoryKiB,
-        video_memkb: 0,
-        sched_params: { sched: "credit", weight: scheduler.weight, cap: scheduler.cap },
-        claim_mode: "True",
-        kernel: textOf(config, "kernel"),
-        cmdline: textOf(config, "cmdline"),
-        ramdisk: textOf(config, "ramdisk"),
-        "type.pv": {},
-        arch_arm: {},
-        arch_x86: { msr_relaxed: "False" },
-      },
-      ...(disks.length > 0 ? { disks } : {}),
-      ...(nics.length > 0 ? { nics } : {}),
-      ...endActions(config),
+    c_info: { type: "pv", name, domid: NO_DOMID, uuid, run_hotplug_scripts: "True" },
+    b_info: {
+      max_vcpus: maxVcpus,
+      avail_vcpus: online,
+      max_memkb: maxMemoryKiB,
+      target_memkb: memoryKiB,
+      video_memkb: 0,
+      sched_params: { sched: "credit", weight: scheduler.weight, cap: scheduler.cap },
+      claim_mode: "True",
+      kernel: textOf(config, "kernel"),
+      cmdline: textOf(config, "cmdline"),
+      ramdisk: textOf(config, "ramdisk"),
+      "type.pv": {},
+      arch_arm: {},
+      arch_x86: { msr_relaxed: "False" },
     },
+    ...(disks.length > 0 ? { disks } : {}),
+    ...(nics.length > 0 ? { nics } : {}),
+    ...endActions(config),
+  };
+}
+
+/**
+ * What `xl create -n` prints: the libxl_domain_config of a PV domain that is yet to be created, with nothing in it that the file does not say.
+ * @param config what `config show` prints as "effective"
+ * @param given the file's own keys
+ */
+export function plannedConfig(config: Readonly<Record<string, unknown>>, given: ReadonlySet<string>): Json {
+  const number = (key: string) => {
+    const value = config[key];
+    return typeof value === "number" ? value : undefined;
+  };
+  const ifGiven = (key: string) => given.has(key) ? number(key) : undefined;
+  const { vcpus, maxvcpus } = config;
+  const hasVcpus = given.has("vcpus") || given.has("maxvcpus");
+  const { disks, nics } = plannedDevices(config);
+  return {
+    c_info: {
+      type: "pv",
+      name: textOf(config, "name"),
+      uuid: textOf(config, "uuid") ?? crypto.randomUUID(),
+      run_hotplug_scripts: "True",
+    },
+    b_info: {
+      max_vcpus: hasVcpus && typeof maxvcpus === "number" ? maxvcpus : undefined,
+      avail_vcpus: hasVcpus && typeof vcpus === "number"
+        ? Array.from({ length: vcpus }, (_, id) => id)
+        : undefined,
+      max_memkb: (number("maxmem") ?? 0) * 1024,
+      target_memkb: (number("memory") ?? 0) * 1024,
+      localtime: given.has("localtime") ? config.localtime === true ? "True" : "False" : undefined,
+      sched_params: { weight: ifGiven("cpu_weight"), cap: ifGiven("cap") },
+      claim_mode: "True",
+      event_channels: ifGiven("max_event_channels"),
+      kernel: textOf(config, "kernel"),
+      cmdline: textOf(config, "cmdline"),
+      ramdisk: textOf(config, "ramdisk"),
+      bootloader: textOf(config, "bootloader"),
+      "type.pv": {},
+      arch_arm: {},
+      arch_x86: {},
+    },
+    ...(disks.length > 0 ? { disks } : {}),
+    ...(nics.length > 0 ? { nics } : {}),
+    ...endActions(config),
   };
 }
 

@@ -1,32 +1,12 @@
 /** `create`, `new` and `start`: domains that xend runs. */
-import { dirname, resolve } from "node:path";
 import type { CreateReply, CreateRequest } from "../../api/types.ts";
-import { decodeSource, NotText } from "../../config/source.ts";
+import { configDirectory, readConfigFile } from "../config_file.ts";
 import type { Context, Xend } from "../context.ts";
-import { CommandError } from "../errors.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Runner } from "../spec.ts";
 import { about, domainOf, json } from "./domains.ts";
 import { verdict } from "../ends.ts";
 import { attach, EndWatcher } from "./console.ts";
-
-async function readBytes(path: string, context: Context): Promise<Uint8Array> {
-  if (path === "-") return new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer());
-  try {
-    return await Deno.readFile(resolve(context.directory, path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new CommandError(`${path}: there is no such file`, "failed", { cause: error });
-    }
-    throw new CommandError(
-      `${path} cannot be read: ${error instanceof Error ? error.message : error}`,
-      "failed",
-      {
-        cause: error,
-      },
-    );
-  }
-}
 
 async function readRequest(
   invocation: Invocation,
@@ -34,20 +14,12 @@ async function readRequest(
   defineOnly: boolean,
 ): Promise<CreateRequest> {
   const [file, ...overrides] = invocation.words;
-  let text: string;
-  try {
-    text = decodeSource(await readBytes(file, context));
-  } catch (error) {
-    if (!(error instanceof NotText)) throw error;
-    throw new CommandError(`${file} is not a configuration file: ${error.message}`, "failed", {
-      cause: error,
-    });
-  }
+  const text = await readConfigFile(file, context.directory);
   return {
     fileName: file,
     text,
     overrides,
-    directory: file === "-" ? context.directory : dirname(resolve(context.directory, file)),
+    directory: configDirectory(file, context.directory),
     paused: false,
     defineOnly,
     environment: context.environment.toObject(),

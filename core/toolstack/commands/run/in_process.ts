@@ -4,7 +4,7 @@ import { processTerminal } from "../../console/terminal.ts";
 import { cacheDirectory } from "../../guests/cache.ts";
 import { builtinGuest } from "../../guests/builtin.ts";
 import type { Context } from "../context.ts";
-import { create, type World } from "../create.ts";
+import { create, type CreateOptions, type World } from "../create.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Runner } from "../spec.ts";
 
@@ -23,13 +23,14 @@ function worldOf(context: Context): World {
 
 export function runCreate(invocation: Invocation, context: Context, dryRun: boolean): Promise<number> {
   const [file, ...overrides] = invocation.words;
-  const options = {
+  const options: CreateOptions = {
     file,
     overrides,
     console: invocation.has("console"),
     dryRun,
     quiet: invocation.has("quiet"),
     strict: invocation.has("strict"),
+    format: invocation.json ? "json" : context.dialect === "xl" ? "xl" : "text",
   };
   return create(options, worldOf(context));
 }
