@@ -93,6 +93,30 @@ Deno.test("create -c through xend: a pipeline's input and output, and an exit co
   assert.match((await xenolith("list")).stdout, /^.*\nDomain-0 .*\n$/);
 });
 
+Deno.test("a domain that crashed and is kept: its state, its console, what can no longer be done; gdb's port", async () => {
+  await using place = await Place.make();
+  const [xenolith, xm, xl] = ["xenolith", "xm", "xl"].map((name) => place.as(name));
+  await xenolith(`create -cq ${BUILTIN} on_crash=preserve`, 3, "fault\n");
+  assert.match((await xl("list builtin")).stdout, /\nbuiltin .* ---sc- /);
+  assert.equal((await xm("domstate builtin")).stdout, "crashed\n");
+  assert.match((await xenolith("console builtin")).stdout, /> fault/);
+  assert.match((await xenolith("pause builtin", 1)).stderr, /builtin has ended already \(crash\)/);
+  await xenolith("reset builtin");
+  const [, port] = /127\.0\.0\.1:(\d+)/.exec((await xenolith("gdb builtin")).stdout) ?? [];
+  assert.match((await xenolith(`gdb builtin -p ${port}`)).stdout, new RegExp(`:${port}\n$`));
+  const other = Number(port) === 65535 ? 65534 : Number(port) + 1;
+  assert.match(
+    (await xenolith(`gdb builtin -p ${other}`, 1)).stderr,
+    new RegExp(`at 127.0.0.1:${port} already`),
+  );
+  for (const command of [xenolith, xm, xl]) {
+    assert.match(
+      (await command("save builtin /tmp/x", 1)).stderr,
+      /save is not supported: domains cannot be saved/,
+    );
+  }
+});
+
 Deno.test("console on a terminal: keys reach the guest, ^] detaches, it goes on, the terminal comes back", async () => {
   await using place = await Place.make();
   const xenolith = place.as("xenolith");

@@ -108,6 +108,9 @@ const HYPERCALL_NAMES = new Map(Object.entries(HYPERVISOR).map(([name, number]) 
 const PRIORITY_NAMES = new Map(
   [[Priority.BOOST, "boost"], [Priority.UNDER, "under"], [Priority.OVER, "over"]] as const,
 );
+/** VPF_blocked. */
+const WAITING = PauseFlag.BLOCKED | PauseFlag.POLL;
+
 const VCPU_STATES = ["running", "runnable", "blocked", "offline"] as const;
 
 /** What is booked, and for how long it runs now. */
@@ -298,7 +301,8 @@ export class HostDomain implements AsyncDisposable {
       domid: this.domid,
       name: this.name,
       running: vcpus.some(({ state }) => state === "running" || state === "runnable"),
-      blocked: vcpus.every(({ state }) => state === "blocked" || state === "offline"),
+      // Of one that shut down too: a vCPU that crashed was not blocked (getdomaininfo).
+      blocked: domain.vcpus.every(({ isUp, sched }) => !isUp || (sched.flags & WAITING) !== 0),
       paused: header.pauseCount > 0,
       shutdown,
       crashed: shutdown && header.shutdownReason === 3,

@@ -13,7 +13,10 @@ export function debugServices({ host }: RealXenHost, xend: Xend): DebugServices 
     async gdb(domid, { port, pause }) {
       const open = servers.get(domid);
       // Asked again, the domain keeps its port: gdb may leave and come back.
-      if (open !== undefined) return open.address;
+      if (open !== undefined) {
+        if (port === undefined || open.address.endsWith(`:${port}`)) return open.address;
+        throw new XendError("wrong-state", `gdb connects to this domain at ${open.address} already`);
+      }
       const domain = host.domain(domid);
       if (domain === undefined) throw new XendError("no-such-domain", `there is no domain ${domid}`);
       const server = await GdbServer.listen({

@@ -57,14 +57,14 @@ const isInProcess = (invocation: Invocation, { environment }: Context) =>
 
 export const createDomain: Runner = async (invocation, context) => {
   const isDry = invocation.has("dry-run") || invocation.has("dryrun");
+  const quiet = invocation.has("quiet");
+  if (context.dialect === "xl" && !quiet) context.say(`Parsing config from ${invocation.words[0]}`);
   if (isDry || isInProcess(invocation, context)) {
     const { runCreate } = await import("./in_process.ts");
     return await runCreate(invocation, context, isDry);
   }
   const request = await readRequest(invocation, context, false);
-  const quiet = invocation.has("quiet");
   const withConsole = invocation.has("console");
-  if (context.dialect === "xl" && !quiet) context.say(`Parsing config from ${request.fileName}`);
   const prints = context.dialect !== "xl" && !quiet && !withConsole && !invocation.json;
   if (prints) context.print(`Using config file "${request.fileName}".\n`);
   const xend = await context.xend();
