@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-control-regex -- control sequences are among what is looked for
 /** The whole dashboard on a terminal that is read cell by cell, with a made-up xend. */
 import assert from "node:assert/strict";
 import { domain, machine } from "./model/testing.ts";
@@ -208,4 +209,87 @@ Deno.test("a theme that there is not is refused before the terminal is touched",
   );
   assert.deepEqual(terminal.written, []);
   terminal.close();
+});
+
+Deno.test("the mouse, once it is on: rows, views and tabs can be clicked, the wheel moves; off again, clicks are nobody's", async () => {
+  await withDashboard(async ({ terminal }) => {
+    const lines = (await terminal.waitFor(/mail/)).split("\n");
+    const click = (column: number, row: number) => terminal.type(`\x1b[<0;${column + 1};${row + 1}M`);
+    const row = lines.findIndex((line) => line.startsWith("mail"));
+    terminal.type("m");
+    await terminal.waitFor(/delay: 60 s +mouse/);
+    assert.match(terminal.written.join(""), /\x1b\[\?1006h/);
+    click(3, row);
+    await terminal.waitFor(/── mail/);
+    click(lines[3].indexOf("pCPUs"), 3);
+    await terminal.waitFor(/pCPUs busy/);
+    click(lines[3].indexOf("Domains"), 3);
+    await terminal.waitFor(/^NAME/m);
+    click(3, row);
+    const detail = (await terminal.waitFor(/Domain mail/)).split("\n");
+    click(detail[4].indexOf("Mem"), 4);
+    await terminal.waitFor(/Balloon/);
+    terminal.type("\x1b");
+    await terminal.waitFor(/^NAME/m);
+    terminal.type("\x1b[<64;1;1M");
+    await terminal.waitFor(/── Domain-0/);
+    terminal.take();
+    terminal.type("m");
+    await terminal.waitFor(/delay: 60 s$/m);
+    assert.match(terminal.written.join(""), /\x1b\[\?1006l/);
+  });
+});
+
+Deno.test("the console tab follows the domain's output", async () => {
+  await withDashboard(async ({ terminal, xend }) => {
+    await terminal.waitFor(/mail/);
+    terminal.type("j9");
+    await terminal.waitFor(/Domain web[^]*Linux version 6\.1\n[^]*login:/);
+    xend.console.push(new TextEncoder().encode("root\r\n\x1b[31mPassword:\x1b[0m "));
+    await terminal.waitFor(/login: root\nPassword:/);
+  });
+});
+
+Deno.test("a domain that goes while its detail is open", async () => {
+  await withDashboard(async ({ terminal, xend }) => {
+    await terminal.waitFor(/mail/);
+    terminal.type("j1");
+    await terminal.waitFor(/Domain web/);
+    xend.machine = machine(2000, xend.machine.domains.filter(({ name }) => name !== "web"));
+    await terminal.waitFor(/This domain is gone/);
+    terminal.type("\x1b");
+    await terminal.waitFor(/Domains 2/);
+  }, { delaySeconds: 0.1 });
+});
+
+Deno.test("the delay changes in place", async () => {
+  await withDashboard(async ({ terminal, xend }) => {
+    await terminal.waitFor(/mail/);
+    const before = xend.asked.filter((call) => call === "figures").length;
+    terminal.type("D\x150.1\r");
+    await terminal.waitFor(/delay: 0\.1 s/);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    assert.ok(xend.asked.filter((call) => call === "figures").length >= before + 3);
+  });
+});
+
+Deno.test("create and start offer what there is", async () => {
+  await withDashboard(async ({ terminal, xend, ran }) => {
+    const [summary] = await xend.list();
+    assert.equal(summary, undefined);
+    await terminal.waitFor(/mail/);
+    terminal.type("C");
+    await terminal.waitFor(/▸ configs\/grub\.cfg/);
+    terminal.type("deb");
+    await terminal.waitFor(/▸ configs\/debian-shell\.cfg/);
+    terminal.type("\r");
+    await terminal.waitFor(/xenolith create configs\/debian-shell\.cfg: done/);
+    const { name, domid: _, ...rest } = await xend.detail(1);
+    xend.stopped = [{ ...rest, name: "backup" }, { ...rest, name, domid: 1 }];
+    terminal.type("T");
+    await terminal.waitFor(/▸ backup/);
+    terminal.type("\r");
+    await terminal.waitFor(/xenolith start backup: done/);
+    assert.deepEqual(ran, [["create", "configs/debian-shell.cfg"], ["start", "backup"]]);
+  });
 });

@@ -1,6 +1,6 @@
 /** What the reducer is told, what it needs to know of the rest, and what it wants done. */
 import type { DomainRow, LoggedCommand } from "../model/types.ts";
-import type { ChoiceKind } from "./actions.ts";
+import type { ChoiceKind, MainView } from "./actions.ts";
 import type { KeyPress } from "./key_names.ts";
 import type { Matcher } from "./palette.ts";
 import type { UiState } from "./ui_state.ts";
@@ -12,6 +12,7 @@ export type UiEvent =
   /** A click on a row of the table. */
   | { readonly type: "click"; readonly uuid: string }
   | { readonly type: "click-tab"; readonly tab: number }
+  | { readonly type: "click-view"; readonly view: MainView }
   /** New figures are here. */
   | { readonly type: "refreshed" }
   | { readonly type: "choices"; readonly choice: ChoiceKind; readonly items: readonly string[] }

@@ -27,8 +27,8 @@ const GLYPHS: Readonly<Record<string, string>> = {
 };
 
 /** What stands on the screen for a key. */
-export function keyLabel(name: string, ascii: boolean): string {
-  return (ascii ? undefined : GLYPHS[name]) ?? SHORT[name] ?? name;
+export function keyLabel(name: string, plain: boolean): string {
+  return (plain ? undefined : GLYPHS[name]) ?? SHORT[name] ?? name;
 }
 
 /** A key that types its character, or one with a name. */

@@ -85,6 +85,9 @@ export function reduce(state: UiState, event: UiEvent, world: UiWorld): Step {
     case "click-tab":
       if (state.overlay !== undefined || state.detail === undefined) return done(state);
       return done({ ...state, detail: { ...state.detail, tab: event.tab } });
+    case "click-view":
+      if (state.overlay !== undefined) return done(state);
+      return done({ ...state, detail: undefined, view: event.view });
     case "refreshed":
       return done(refreshed(state, world));
     case "choices":

@@ -93,10 +93,16 @@ function View(props: ScreenProps & { readonly height: number }): ReactElement {
     events: snapshot.notices.length,
     commands: ui.commands.length,
   });
+  viewport.targets = bar.places.map(({ from, to, view }) => ({
+    line: HEADER_HEIGHT,
+    from,
+    to,
+    event: { type: "click-view", view },
+  }));
   const body = height - 1;
   return (
     <Box flexDirection="column" flexShrink={0} height={height}>
-      <Lines lines={[bar]} width={width} height={1} />
+      <Lines lines={[bar.line]} width={width} height={1} />
       {ui.view === "domains"
         ? (
           <DomainTable

@@ -124,7 +124,12 @@ export function Detail({ ui, snapshot, data, width, height, top, viewport }: Pro
   const open = ui.detail?.tab ?? 0;
   const row = find(snapshot.rows, ui.detail?.uuid);
   const bar = tabBar(open, width);
-  viewport.tabs = bar.places.map((place) => ({ ...place, line: top + 1 }));
+  viewport.targets = bar.places.map(({ from, to, tab }) => ({
+    line: top + 1,
+    from,
+    to,
+    event: { type: "click-tab", tab },
+  }));
   const body = Math.max(1, height - 3);
   const isOwn = data.uuid === ui.detail?.uuid;
   const lines = useMemo(

@@ -40,6 +40,8 @@ const NEEDS: Readonly<Record<Tab, readonly ("detail" | "inspection" | "log" | "c
 /** Output of a console comes in many pieces: the screen hears of it at most so often. */
 const CONSOLE_MS = 200;
 
+const LOG_LINES = 1000;
+
 const reason = (error: unknown) => error instanceof Error ? error.message : String(error);
 
 export class DetailSource {
@@ -117,12 +119,20 @@ export class DetailSource {
       for (const need of NEEDS[target.tab]) {
         if (need === "detail") keep({ detail: await xend.detail(target.domid) });
         else if (need === "inspection") keep({ inspection: await xend.inspect(target.domid) });
-        else if (need === "log") keep({ log: (await xend.log()).trimEnd().split("\n") });
+        else if (need === "log") keep({ log: this.#logLines(await xend.log()) });
         else this.#follow(xend, target, keep);
       }
     } catch (error) {
       keep({ error: reason(error) });
     }
+  }
+
+  /** The latest lines; the same object while nothing comes. */
+  #logLines(text: string): readonly string[] {
+    const lines = text.trimEnd().split("\n").slice(-LOG_LINES);
+    const { log } = this.#data;
+    const isSame = log?.length === lines.length && log.at(-1) === lines.at(-1);
+    return isSame ? log : lines;
   }
 
   #follow(xend: DashboardXend, target: DetailTarget, keep: (part: Partial<DetailData>) => void): void {

@@ -28,18 +28,18 @@ export function errorLines(error: string | undefined, width: number): Line[] {
 }
 
 function keysLine(
-  ascii: boolean,
+  plainKeys: boolean,
   ...parts: readonly (readonly [keys: readonly string[], does: string])[]
 ): Line {
   return parts.flatMap(([keys, does], index) => [
     span(index === 0 ? "" : "   "),
-    span(keys.map((key) => keyLabel(key, ascii)).join(" "), "key"),
+    span(keys.map((key) => keyLabel(key, plainKeys)).join(" "), "key"),
     span(` ${does}`, "dim"),
   ]);
 }
 
 export function Confirm({ overlay, size }: Props<"confirm">): ReactElement {
-  const { ascii } = useLook();
+  const { plainKeys } = useLook();
   const name = harmless(overlay.name);
   const lines = [
     line(span(`Destroy ${name}: it ends at once, without being asked.`, "bad")),
@@ -47,13 +47,13 @@ export function Confirm({ overlay, size }: Props<"confirm">): ReactElement {
     line("Type its name to confirm: ", ...editText(overlay.line, WIDTH - 28)),
     ...errorLines(overlay.error, WIDTH),
     BLANK_LINE,
-    keysLine(ascii, [["Enter"], "destroy"], [["Esc"], "leave it alone"]),
+    keysLine(plainKeys, [["Enter"], "destroy"], [["Esc"], "leave it alone"]),
   ];
   return <Popup title={`Destroy ${name}?`} lines={lines} width={WIDTH} size={size} />;
 }
 
 export function PromptDialog({ overlay, world, size }: Props<"prompt">): ReactElement {
-  const { ascii } = useLook();
+  const { plainKeys } = useLook();
   const prompt = PROMPTS[overlay.prompt];
   const row = find(world.all, overlay.uuid);
   const lines = [
@@ -61,7 +61,7 @@ export function PromptDialog({ overlay, world, size }: Props<"prompt">): ReactEl
     line(span("> ", "key"), ...editText(overlay.line, WIDTH - 4)),
     ...errorLines(overlay.error, WIDTH),
     BLANK_LINE,
-    keysLine(ascii, [["Enter"], "do it"], [["Esc"], "leave it"]),
+    keysLine(plainKeys, [["Enter"], "do it"], [["Esc"], "leave it"]),
   ];
   return <Popup title={harmless(prompt.title(row))} lines={lines} width={WIDTH} size={size} />;
 }
@@ -72,7 +72,7 @@ const CHOOSE_TITLES = {
 } as const;
 
 export function Choose({ overlay, world, size }: Props<"choose">): ReactElement {
-  const { ascii, glyphs } = useLook();
+  const { plainKeys, glyphs } = useLook();
   const choices = choicesOf(overlay, world);
   const height = Math.max(3, Math.min(12, size.rows - 10));
   const start = listStart(overlay.index, choices.length, height);
@@ -94,13 +94,13 @@ export function Choose({ overlay, world, size }: Props<"choose">): ReactElement 
     ...list,
     ...errorLines(overlay.error, WIDTH),
     BLANK_LINE,
-    keysLine(ascii, [["Enter"], overlay.choice], [["Up", "Down"], "choose"], [["Esc"], "leave it"]),
+    keysLine(plainKeys, [["Enter"], overlay.choice], [["Up", "Down"], "choose"], [["Esc"], "leave it"]),
   ];
   return <Popup title={CHOOSE_TITLES[overlay.choice]} lines={lines} width={WIDTH} size={size} />;
 }
 
 export function Credit({ overlay, world, size }: Props<"credit">): ReactElement {
-  const { ascii, gauge } = useLook();
+  const { plainKeys, gauge } = useLook();
   const row = find(world.all, overlay.uuid);
   const name = harmless(row?.figures.name ?? "the domain");
   const most = 100 * (row?.figures.vcpus.length ?? 1);
@@ -127,11 +127,11 @@ export function Credit({ overlay, world, size }: Props<"credit">): ReactElement 
     ),
     line(span(`${share.toFixed(1)} % of the pCPUs when all domains are busy`, "dim")),
     BLANK_LINE,
-    keysLine(ascii, [["Up", "Down"], "weight"], [["PageUp", "PageDown"], "double, halve"], [
+    keysLine(plainKeys, [["Up", "Down"], "weight"], [["PageUp", "PageDown"], "double, halve"], [
       ["Left", "Right"],
       "cap",
     ]),
-    keysLine(ascii, [["Enter"], "apply"], [["Esc"], "leave it"]),
+    keysLine(plainKeys, [["Enter"], "apply"], [["Esc"], "leave it"]),
   ];
   return <Popup title={`Weight and cap of ${name}`} lines={lines} width={WIDTH} size={size} />;
 }

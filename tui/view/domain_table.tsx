@@ -116,7 +116,7 @@ export function DomainTable({ ui, snapshot, table, width, height, top, viewport 
   }), [totalMemoryKiB, look]);
   const nameWidth = Math.max(0, ...snapshot.rows.map(({ figures }) => figures.name.length));
   const hidden = panned(ui).join(" ");
-  const { columns } = useMemo(
+  const { columns, left } = useMemo(
     () => fitColumns(width, { hidden: hidden.split(" "), nameWidth, fullName: ui.fullName }),
     [width, hidden, nameWidth, ui.fullName],
   );
@@ -149,6 +149,7 @@ export function DomainTable({ ui, snapshot, table, width, height, top, viewport 
   const more = [
     ...(start > 0 ? [`${plural(start, "domain")} above`] : []),
     ...(below > 0 ? [`${plural(below, "domain")} below`] : []),
+    ...(left.length > 0 ? [`${plural(left.length, "column")} without room (arrows, c)`] : []),
   ].join(", ");
   const none = snapshot.host === undefined
     ? "connecting to xend ..."

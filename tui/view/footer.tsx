@@ -50,12 +50,12 @@ function status(ui: UiState, connection: Connection, now: number, width: number)
   return parts.flatMap((part, index) => index === 0 ? [part] : [span("   "), part]);
 }
 
-function hints(ui: UiState, width: number, ascii: boolean): Line {
+function hints(ui: UiState, width: number, plainKeys: boolean): Line {
   const spans: Line[] = [];
   let used = 0;
   const all = hintsFor(keyContext(ui)).filter((entry) => !ui.readOnly || entry.allowedReadOnly);
   for (const entry of all) {
-    const text = [span(keyLabel(entry.keys[0], ascii), "key"), span(` ${entry.hint}  `, "dim")];
+    const text = [span(keyLabel(entry.keys[0], plainKeys), "key"), span(` ${entry.hint}  `, "dim")];
     const size = text.reduce((sum, part) => sum + widthOf(part.text), 0);
     if (used + size > width) continue;
     used += size;
@@ -72,10 +72,14 @@ interface Props {
 }
 
 export function Footer({ ui, connection, now, width }: Props): ReactElement {
-  const { ascii } = useLook();
+  const { plainKeys } = useLook();
   return (
     <Box flexDirection="column" flexShrink={0}>
-      <Lines lines={[status(ui, connection, now, width), hints(ui, width, ascii)]} width={width} height={2} />
+      <Lines
+        lines={[status(ui, connection, now, width), hints(ui, width, plainKeys)]}
+        width={width}
+        height={2}
+      />
     </Box>
   );
 }

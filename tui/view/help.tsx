@@ -12,14 +12,14 @@ import type { Viewport } from "./viewport.ts";
 const KEYS_WIDTH = 24;
 const WIDTH = 74;
 
-function keysOf({ id, keys }: KeyEntry, ascii: boolean): string {
+function keysOf({ id, keys }: KeyEntry, plainKeys: boolean): string {
   // "1 2 3 ... 0" says less than "1-9 0".
   if (id === "tab") return "1-9 0";
-  return keys.map((key) => keyLabel(key, ascii)).join(" ");
+  return keys.map((key) => keyLabel(key, plainKeys)).join(" ");
 }
 
-function entryLines(entry: KeyEntry, readOnly: boolean, ascii: boolean): Line[] {
-  const keys = keysOf(entry, ascii);
+function entryLines(entry: KeyEntry, readOnly: boolean, plainKeys: boolean): Line[] {
+  const keys = keysOf(entry, plainKeys);
   const isRefused = readOnly && !entry.allowedReadOnly;
   const title = isRefused ? `refused, read-only: ${entry.title}` : entry.title;
   const roles = isRefused ? ["dim", "dim"] as const : ["key", "text"] as const;
@@ -29,11 +29,11 @@ function entryLines(entry: KeyEntry, readOnly: boolean, ascii: boolean): Line[] 
   return [line(span(padEnd(keys, KEYS_WIDTH), roles[0]), span(title, roles[1]))];
 }
 
-export function helpLines(readOnly: boolean, ascii: boolean): Line[] {
+export function helpLines(readOnly: boolean, plainKeys: boolean): Line[] {
   return KEY_GROUPS.flatMap((group) => [
     line(span(group, "title")),
     ...KEY_TABLE.filter((entry) => entry.group === group).flatMap((entry) =>
-      entryLines(entry, readOnly, ascii)
+      entryLines(entry, readOnly, plainKeys)
     ),
     BLANK_LINE,
   ]);
@@ -46,8 +46,8 @@ interface Props {
 }
 
 export function Help({ ui, size, viewport }: Props): ReactElement {
-  const { ascii } = useLook();
-  const all = helpLines(ui.readOnly, ascii);
+  const { plainKeys } = useLook();
+  const all = helpLines(ui.readOnly, plainKeys);
   const height = Math.max(1, size.rows - 4);
   viewport.page = height;
   viewport.scrollLimit = Math.max(0, all.length - height);

@@ -5,7 +5,8 @@ import type { Glyphs, GraphOptions } from "../theme/mod.ts";
 import type { Line } from "./line.ts";
 
 export interface Look {
-  readonly ascii: boolean;
+  /** Keys by their names: the terminal's font may have no arrows. */
+  readonly plainKeys: boolean;
   readonly glyphs: Glyphs;
   /** A line as text with SGR codes. */
   paint(line: Line): string;

@@ -89,7 +89,7 @@ export class Looks {
     const painter = new Painter(themeByName(theme) ?? THEMES[0], colourDepth(this.environment));
     const shown = (role: Role) => isOld && !NEVER_DIMMED.has(role) ? "dim" : role;
     return {
-      ascii: glyphs.set === "ascii",
+      plainKeys: glyphs.set !== "unicode",
       glyphs,
       paint: pen(painter, shown),
       graph: (series, options) => graph(series, options, glyphs.set),

@@ -23,11 +23,11 @@ interface Props {
 }
 
 /** What stands at the right: the key, what the command does, why it is refused. */
-function aside(item: PaletteItem, ascii: boolean): string {
+function aside(item: PaletteItem, plainKeys: boolean): string {
   if (item.refused !== undefined) return item.refused;
   switch (item.kind) {
     case "entry":
-      return item.entry.keys.slice(0, 2).map((key) => keyLabel(key, ascii)).join(" ");
+      return item.entry.keys.slice(0, 2).map((key) => keyLabel(key, plainKeys)).join(" ");
     case "line":
       return item.summary;
     default:
@@ -36,13 +36,13 @@ function aside(item: PaletteItem, ascii: boolean): string {
 }
 
 export function Palette({ overlay, ui, world, size }: Props): ReactElement {
-  const { ascii, glyphs } = useLook();
+  const { plainKeys, glyphs } = useLook();
   const width = Math.min(WIDTH, size.columns - 4);
   const items = itemsOf(ui, overlay.line.text, world);
   const height = Math.max(3, Math.min(16, size.rows - 9));
   const start = listStart(overlay.index, items.length, height);
   const show = (item: PaletteItem, isChosen: boolean): Line => {
-    const right = cutText(aside(item, ascii), 30);
+    const right = cutText(aside(item, plainKeys), 30);
     const room = width - right.length - 3;
     const title = padEnd(cutText(harmless(item.title), room), room);
     const text = `${isChosen ? glyphs.pointer : " "} ${title}`;
@@ -56,7 +56,7 @@ export function Palette({ overlay, ui, world, size }: Props): ReactElement {
     ...errorLines(overlay.error, width),
     BLANK_LINE,
     line(
-      span(keyLabel("Enter", ascii), "key"),
+      span(keyLabel("Enter", plainKeys), "key"),
       span(" run   ", "dim"),
       span("Tab", "key"),
       span(" complete   ", "dim"),

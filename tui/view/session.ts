@@ -143,10 +143,8 @@ export class Session {
         return this.#dispatch({ type: "wheel", direction: 1 });
       case "press": {
         if (event.button !== "left") return;
-        const tab = this.#viewport.tabAt(event.column, event.row);
-        const uuid = this.#viewport.rows.get(event.row);
-        if (tab !== undefined) this.#dispatch({ type: "click-tab", tab });
-        else if (uuid !== undefined) this.#dispatch({ type: "click", uuid });
+        const meant = this.#viewport.eventAt(event.column, event.row);
+        if (meant !== undefined) this.#dispatch(meant);
         return;
       }
       case "release":

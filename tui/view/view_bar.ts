@@ -17,15 +17,27 @@ export interface Counts {
   readonly commands: number;
 }
 
-export function viewBar(open: MainView, { shown, domains, events, commands }: Counts): Line {
+export interface ViewBar {
+  readonly line: Line;
+  readonly places: readonly { readonly from: number; readonly to: number; readonly view: MainView }[];
+}
+
+export function viewBar(open: MainView, { shown, domains, events, commands }: Counts): ViewBar {
   const numbers: Readonly<Record<MainView, string>> = {
     domains: shown === domains ? ` ${domains}` : ` ${shown}/${domains}`,
     pcpus: "",
     events: events === 0 ? "" : ` ${events}`,
     commands: commands === 0 ? "" : ` ${commands}`,
   };
-  return MAIN_VIEWS.flatMap((view) => [
-    span(` ${TITLES[view]}${numbers[view]} `, view === open ? "selected" : "dim"),
-    span(" "),
-  ]);
+  let column = 0;
+  const parts = MAIN_VIEWS.map((view) => {
+    const text = ` ${TITLES[view]}${numbers[view]} `;
+    const from = column;
+    column += text.length + 1;
+    return { view, text, from, to: from + text.length };
+  });
+  return {
+    line: parts.flatMap(({ view, text }) => [span(text, view === open ? "selected" : "dim"), span(" ")]),
+    places: parts,
+  };
 }

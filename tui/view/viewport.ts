@@ -1,5 +1,15 @@
 /** What the last frame showed where: the views write it, moving keys and the mouse read it. */
 
+import type { UiEvent } from "../keys/events.ts";
+
+/** A part of a line. */
+export interface Target {
+  readonly line: number;
+  readonly from: number;
+  readonly to: number;
+  readonly event: UiEvent;
+}
+
 export class Viewport {
   /** Lines of the part that scrolls, and how far it can. */
   page = 10;
@@ -8,16 +18,22 @@ export class Viewport {
   tableStart = 0;
   /** UUIDs of the table's rows by line of the screen. */
   rows: ReadonlyMap<number, string> = new Map();
-  /** Tabs by line and columns. */
-  tabs: { readonly line: number; readonly from: number; readonly to: number; readonly tab: number }[] = [];
+  /** What else can be clicked on. */
+  targets: readonly Target[] = [];
 
   /** Before a frame. */
   clear(): void {
     this.rows = new Map();
-    this.tabs = [];
+    this.targets = [];
   }
 
-  tabAt(column: number, line: number): number | undefined {
-    return this.tabs.find((tab) => tab.line === line && column >= tab.from && column < tab.to)?.tab;
+  /** What a click there means. */
+  eventAt(column: number, line: number): UiEvent | undefined {
+    const target = this.targets.find((found) =>
+      found.line === line && column >= found.from && column < found.to
+    );
+    if (target !== undefined) return target.event;
+    const uuid = this.rows.get(line);
+    return uuid === undefined ? undefined : { type: "click", uuid };
   }
 }
