@@ -3,9 +3,12 @@ import type { DashboardTerminal, DashboardXend } from "../ports.ts";
 
 export const ESCAPE_KEY = 0x1d;
 
-/** What a guest's full-screen program may have left on: scroll region, cursor keys' mode, mouse, pastes in brackets, colours. */
+/**
+ * What a guest's full-screen program may have left on: scroll region, cursor keys' mode, mouse, pastes in brackets, colours. To end a scroll
+ * region moves the cursor to the top: it comes back to where it was, so that what follows on the user's screen stands below.
+ */
 const RESET =
-  "\x1b[!p\x1b[?1l\x1b>\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[r\x1b[0m\x1b[?25h\r\n";
+  "\x1b[!p\x1b[?1l\x1b>\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b7\x1b[r\x1b8\x1b[0m\x1b[?25h\r\n";
 
 export type ConsoleEnd = "left" | "ended";
 
