@@ -16,16 +16,20 @@ export function shownDomains(screen: string): string[] {
   return names;
 }
 
-/** The selected domain's name: of its graphs below the table (24 lines). */
+/** The selected domain's name: of its graphs below the table, large or a line. */
 export function selectedDomain(screen: string): string | undefined {
-  return /^Host .*\n(\S+) +CPU /m.exec(screen)?.[1];
+  return /^(?:── )?Host\b[^]*?^(?:── (\S+)|(\S+) +CPU )/m.exec(screen)?.slice(1).find((name) =>
+    name !== undefined
+  );
 }
+
+export const hasSelected = (name: string) => (screen: string): boolean => selectedDomain(screen) === name;
 
 /** Selects one of the domains that show by the arrows. */
 export async function selectDomain(top: ScreenSession, name: string): Promise<void> {
   const names = shownDomains(await top.waitFor((screen) => shownDomains(screen).includes(name)));
   await top.press(KEY.home + KEY.down.repeat(names.indexOf(name)));
-  await top.waitFor((screen) => selectedDomain(screen) === name);
+  await top.waitFor(hasSelected(name));
 }
 
 /** Waits until the last line but one tells what a command came to, and looks into the log of commands. */

@@ -227,7 +227,7 @@ export const EXPECTATIONS: Readonly<Record<KeyContext, Expectations>> = {
     "vcpus": toggles(/^VCPUs\(sec\):/m),
     "repeat-header": toggles(/^NAME[^]*^NAME/m),
     "full-name": toggles(new RegExp(LONG_NAME)),
-    "graphs": toggles(/^Host +CPU/m, "g"),
+    "graphs": toggles(/^(?:── )?Host\b/m, "g"),
   },
   pcpus: {
     ...EVERYWHERE,

@@ -165,10 +165,12 @@ export class XendPlace {
   }
 }
 
-/** After the end: the user's screen, a cursor, no mouse, no pastes in brackets, lines that wrap. */
+/** After the end: the user's screen with a cursor below what is on it, no mouse, no pastes in brackets, lines that wrap. */
 export async function assertGivenBack(top: ScreenSession): Promise<void> {
-  await top.lines();
+  const lines = await top.lines();
   const { buffer, modes } = top.terminal;
+  const below = lines.slice(buffer.active.cursorY);
+  assert.ok(below.every((line) => line === ""), `the cursor stands above:\n${below.join("\n")}`);
   assert.equal(buffer.active.type, "normal");
   assert.equal(modes.mouseTrackingMode, "none");
   assert.equal(modes.bracketedPasteMode, false);
