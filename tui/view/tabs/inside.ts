@@ -25,7 +25,7 @@ function counters({ figures, rates }: DomainRow, prefix: string): Counter[] {
 
 const GROUPS = ["hypercall ", "exit "];
 /** Told of above the tables. */
-const TIERS = ["interpreted", "translated"];
+const TOLD_ABOVE = ["interpreted", "translated", "tlbMisses"];
 
 function table(title: string, all: readonly Counter[], size: number, { gauge }: Look): Line[] {
   const sum = all.reduce((total, { rate }) => total + rate, 0);
@@ -80,7 +80,7 @@ export function insideLines(
   const misses = tier("tlbMisses");
   const perThousand = rates.instructions <= 0 ? "-" : (1000 * misses.rate / rates.instructions).toFixed(2);
   const others = Object.keys(figures.counters).filter((name) =>
-    !GROUPS.some((prefix) => name.startsWith(prefix)) && !TIERS.includes(name)
+    !GROUPS.some((prefix) => name.startsWith(prefix)) && !TOLD_ABOVE.includes(name)
   );
   const head = facts([
     ["Instructions", `${count(rates.instructions)}/s, ${grouped(retired)} in all`],
