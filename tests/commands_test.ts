@@ -174,6 +174,10 @@ Deno.test("xenstore-*: Debian's tools' output and exit codes", async () => {
   );
   const list = (await xenolith("xenstore-list -p /tool")).stdout.split("\n");
   assert.ok(list.includes("/tool/a") && list.includes("/tool/b"));
+  assert.equal(
+    (await xenolith("xenstore-read /bad*path", 1)).stderr,
+    "xenstore-read: couldn't read path /bad*path: path: expected a path of XenStore\n",
+  );
   await xenolith("xenstore-exists /tool/a");
   await xenolith("xenstore-exists /tool/a /tool/c", 1);
   await xenolith("xenstore-chmod /tool/a n0 r7");
@@ -234,6 +238,11 @@ Deno.test("curl on the API: the socket, the port with and without its token, URL
   await using place = await Place.make();
   const xenolith = place.as("xenolith");
   await xenolith("xend start --http 0");
+  await xenolith("xend start");
+  assert.match(
+    (await xenolith("xend start --http 0 --pcpus 1", 1)).stderr,
+    /xend is running already, with pid \d+, as it was started; xend restart --pcpus 1 --http 0 ends its domains/,
+  );
   const status = JSON.parse((await xenolith("xend status --json")).stdout);
   const local = (path: string, ...args: readonly string[]) =>
     curl("--unix-socket", status.api_socket, `http://localhost${path}`, ...args);

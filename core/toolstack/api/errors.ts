@@ -35,6 +35,12 @@ export interface ErrorReply {
   readonly body: ApiError;
 }
 
+/** What is wrong with a request's values, in one line. */
+function issuesText({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => path.length === 0 ? message : `${path.join(".")}: ${message}`)
+    .join("; ");
+}
+
 /** @param onInternal told of what is no fault of the request's */
 export function errorReply(error: unknown, onInternal: (error: unknown) => void): ErrorReply {
   if (error instanceof XendError) {
@@ -45,7 +51,7 @@ export function errorReply(error: unknown, onInternal: (error: unknown) => void)
     return { status: STATUS[code], body: { code, message: `XenStore: ${error.message}` } };
   }
   if (error instanceof z.ZodError) {
-    return { status: 400, body: { code: "bad-request", message: z.prettifyError(error) } };
+    return { status: 400, body: { code: "bad-request", message: issuesText(error) } };
   }
   onInternal(error);
   return {

@@ -97,6 +97,17 @@ export async function xend(command: XendCommand, output: CommandOutput): Promise
     ...(command.httpPort === undefined ? [] : ["--http", String(command.httpPort)]),
     ...(command.metrics === true ? ["--metrics"] : []),
   ];
+  if (xendArguments.length > 0) {
+    using running = await connected(paths);
+    if (running !== undefined) {
+      const { pid } = await running.status();
+      const line = `xend restart ${xendArguments.join(" ")}`;
+      output.say(
+        `xend is running already, with pid ${pid}, as it was started; ${line} ends its domains and starts it anew`,
+      );
+      return EXIT.error;
+    }
+  }
   using client = await XendClient.connect({ paths, start: true, xendArguments });
   if (command.json) output.print(JSON.stringify(await client.status(), undefined, 2) + "\n");
   return EXIT.ok;
