@@ -1,6 +1,6 @@
 /** Rows and a world for tests of keys: made up, but whole. */
 import type { DomainFigures } from "../../core/toolstack/api/figures.ts";
-import { NO_RATES } from "../model/rates.ts";
+import { NO_RATES } from "../../core/toolstack/format/rates.ts";
 import { domain } from "../model/testing.ts";
 import type { DomainRow } from "../model/types.ts";
 import type { UiWorld } from "./events.ts";
