@@ -286,3 +286,12 @@ export function fakeXend(options: Partial<XendOptions> & { directory?: string } 
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
+
+/** For what takes real work, such as writing files: waits until it is so. @throws Error after 10 s */
+export async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`10 s passed without ${isSo}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -4,7 +4,7 @@ import type { DomainSummary, ErrorCode, XendEvent } from "../api/types.ts";
 import { parseCpuList } from "./cpu_list.ts";
 import { XendError } from "./errors.ts";
 import { StateStore, systemFiles } from "./state_store.ts";
-import { fakeRequest, fakeXend, settle } from "./testing.ts";
+import { fakeRequest, fakeXend, settle, until } from "./testing.ts";
 import type { Xend } from "./xend.ts";
 
 function refused(code: ErrorCode, words: RegExp) {
@@ -142,7 +142,7 @@ Deno.test("a core dump is written before the domain goes; one that cannot be had
   await xend.create(fakeRequest({ name: "a", actions: { crash: "coredump-restart" } }));
   host.last.control = { coreDump: (write) => write(new TextEncoder().encode("core")) };
   host.last.end("crash");
-  await settle();
+  await until(() => host.domains.length === 2);
   const folder = join(directory, "state/dump");
   const [dump] = [...Deno.readDirSync(folder)];
   assert.match(dump.name, /^\d{4}-\d{4}-\d{4}\.\d\d-a\.1\.core$/);
