@@ -8,7 +8,7 @@ import { FileInterpreterStore, generatorDigest } from "../../core/toolstack/inte
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const MAIN = "mod.js";
-const ENTRIES = ["mod.ts", "core/hypervisor/pcpu_worker.ts", "core/builder/image_worker.ts"];
+const ENTRIES = ["mod.ts", "dashboard.ts", "core/hypervisor/pcpu_worker.ts", "core/builder/image_worker.ts"];
 
 /** What `deno bundle` finds wrong, in its own words. */
 export class BundleError extends Error {
