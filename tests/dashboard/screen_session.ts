@@ -33,7 +33,7 @@ export const KEY = {
   backspace: "\x7f",
 } as const;
 
-const LOOK_MS = 20;
+const LOOK_MS = 5;
 
 export class ScreenSession implements AsyncDisposable {
   readonly session: Session;
@@ -86,9 +86,14 @@ export class ScreenSession implements AsyncDisposable {
   /** Waits until the screen matches. @returns the screen */
   async waitFor(pattern: RegExp | ((screen: string) => boolean), seconds = 20): Promise<string> {
     const deadline = performance.now() + seconds * 1000;
+    let seen = -1;
+    let screen = "";
     for (;;) {
-      const screen = await this.text();
-      if (typeof pattern === "function" ? pattern(screen) : pattern.test(screen)) return screen;
+      if (this.written !== seen) {
+        seen = this.written;
+        screen = await this.text();
+        if (typeof pattern === "function" ? pattern(screen) : pattern.test(screen)) return screen;
+      }
       if (performance.now() > deadline || this.session.ended) {
         const why = this.session.ended ? "the command ended" : `${seconds} s passed`;
         assert.fail(`${why} without ${pattern} on the screen:\n${screen}\nstderr: ${this.session.stderr}`);

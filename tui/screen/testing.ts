@@ -4,10 +4,10 @@ import type { DashboardTerminal } from "../ports.ts";
 
 type XtermTerminal = InstanceType<typeof xterm.Terminal>;
 
-type XtermCell = NonNullable<ReturnType<XtermTerminal["buffer"]["active"]["getNullCell"]>>;
+export type XtermCell = NonNullable<ReturnType<XtermTerminal["buffer"]["active"]["getNullCell"]>>;
 
 /** Everything of a cell that a user sees. */
-function describe(cell: XtermCell): string {
+export function describe(cell: XtermCell): string {
   const chars = cell.getChars();
   const text = chars === "" ? " " : chars;
   const lines = (cell.isUnderline() ? "u" : "") + (cell.isStrikethrough() ? "s" : "") +
