@@ -197,7 +197,7 @@ export async function firstFrame(
 }
 
 export interface Soak {
-  /** Medians of the first and the last tenth. */
+  /** Medians of the first and the last quarter. */
   readonly startMiB: number;
   readonly endMiB: number;
   readonly refreshes: number;
@@ -231,10 +231,10 @@ export async function soak(
     told = performance.now();
     say(`  ${((told - from) / 60_000).toFixed(0)} min: ${samples.at(-1)!.toFixed(1)} MiB`);
   }
-  const tenth = Math.max(1, Math.floor(samples.length / 10));
+  const quarter = Math.max(1, samples.length >> 2);
   return {
-    startMiB: median(samples.slice(0, tenth)),
-    endMiB: median(samples.slice(-tenth)),
+    startMiB: median(samples.slice(0, quarter)),
+    endMiB: median(samples.slice(-quarter)),
     refreshes: Math.floor(seconds / delay),
   };
 }
