@@ -69,7 +69,11 @@ export class ScreenSession implements AsyncDisposable {
 
   /** What stands on the screen now, a string a line, without blanks at the ends. */
   async lines(): Promise<string[]> {
-    const fresh = this.session.stdout.slice(this.#fed);
+    const { stdout, ended } = this.session;
+    // Of an update that is being written a terminal shows nothing until it is whole.
+    const begun = stdout.lastIndexOf("\x1b[?2026h");
+    const isWhole = ended || begun < this.#fed || stdout.indexOf("\x1b[?2026l", begun) >= 0;
+    const fresh = stdout.slice(this.#fed, isWhole ? undefined : begun);
     this.#fed += fresh.length;
     await new Promise<void>((resolve) => this.terminal.write(fresh, resolve));
     const { active } = this.terminal.buffer;
