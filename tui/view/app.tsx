@@ -64,9 +64,9 @@ function viewLines({ scene: { ui, snapshot, size }, look }: ScreenProps): readon
     case "pcpus":
       return pcpuLines(snapshot.host, snapshot.rows, size.columns, look);
     case "events":
-      return eventLines(snapshot.notices);
+      return eventLines(snapshot.notices, size.columns);
     default:
-      return commandLines(ui.commands);
+      return commandLines(ui.commands, size.columns);
   }
 }
 

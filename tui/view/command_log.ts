@@ -1,6 +1,6 @@
 /** The view of the command lines that actions ran, with what they printed. */
 import type { Command } from "../keys/ui_state.ts";
-import { harmless, type Line, line, type Role, span } from "./line.ts";
+import { harmless, type Line, line, type Role, span, wrapText } from "./line.ts";
 import { clock } from "../model/mod.ts";
 
 const STATES: Readonly<Record<Command["state"], readonly [word: string, role: Role]>> = {
@@ -9,7 +9,12 @@ const STATES: Readonly<Record<Command["state"], readonly [word: string, role: Ro
   failed: ["FAILED", "bad"],
 };
 
-export function commandLines(commands: readonly Command[]): Line[] {
+/** Time and state. */
+const INDENT = 18;
+const PRINTED_INDENT = 4;
+
+/** What is too long goes on in the next line: one may want to copy all of it. */
+export function commandLines(commands: readonly Command[], width: number): Line[] {
   if (commands.length === 0) {
     return [
       line(
@@ -19,12 +24,17 @@ export function commandLines(commands: readonly Command[]): Line[] {
   }
   return commands.flatMap(({ at, line: text, state, output }) => {
     const [word, role] = STATES[state];
+    const [first, ...more] = wrapText(harmless(text), width - INDENT);
     const printed = output.trimEnd();
+    const rows = printed === ""
+      ? []
+      : printed.split(/\r?\n/).flatMap((row) =>
+        wrapText(harmless(row.replaceAll("\t", "        ")), width - PRINTED_INDENT)
+      );
     return [
-      line(span(clock(at), "dim"), "  ", span(word.padEnd(8), role), span(harmless(text), "strong")),
-      ...(printed === ""
-        ? []
-        : printed.split(/\r?\n/).map((row) => line(`    ${harmless(row.replaceAll("\t", "        "))}`))),
+      line(span(clock(at), "dim"), "  ", span(word.padEnd(8), role), span(first, "strong")),
+      ...more.map((part) => line(" ".repeat(INDENT), span(part, "strong"))),
+      ...rows.map((row) => line(" ".repeat(PRINTED_INDENT), row)),
     ];
   });
 }

@@ -1,6 +1,6 @@
 /** The view of events: state changes and alerts, the latest last. */
 import type { Notice } from "../model/types.ts";
-import { harmless, type Line, line, type Role, span } from "./line.ts";
+import { harmless, type Line, line, type Role, span, widthOf, wrapText } from "./line.ts";
 import { clock } from "../model/mod.ts";
 
 const SEVERITIES: Readonly<Record<Notice["severity"], readonly [word: string, role: Role]>> = {
@@ -9,16 +9,26 @@ const SEVERITIES: Readonly<Record<Notice["severity"], readonly [word: string, ro
   alert: ["ALERT", "bad"],
 };
 
-export function eventLines(notices: readonly Notice[]): Line[] {
+/** Time and severity. */
+const INDENT = 18;
+
+/** What is too long goes on in the next line. */
+export function eventLines(notices: readonly Notice[], width: number): Line[] {
   if (notices.length === 0) return [line(span("nothing has happened yet", "dim"))];
-  return notices.map(({ at, severity, domain, text }) => {
+  return notices.flatMap(({ at, severity, domain, text }) => {
     const [word, role] = SEVERITIES[severity];
-    return line(
-      span(clock(at), "dim"),
-      "  ",
-      span(word.padEnd(8), role),
-      domain === undefined ? "" : span(`${harmless(domain)} `, "strong"),
-      span(harmless(text), severity === "info" ? "text" : role),
-    );
+    const name = domain === undefined ? "" : `${harmless(domain)} `;
+    const shown = severity === "info" ? "text" : role;
+    const [first, ...more] = wrapText(harmless(text), width - INDENT - widthOf(name));
+    return [
+      line(
+        span(clock(at), "dim"),
+        "  ",
+        span(word.padEnd(8), role),
+        span(name, "strong"),
+        span(first, shown),
+      ),
+      ...more.map((part) => line(" ".repeat(INDENT + widthOf(name)), span(part, shown))),
+    ];
   });
 }
