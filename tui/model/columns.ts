@@ -173,6 +173,8 @@ export interface FitOptions {
   readonly nameWidth?: number;
   /** As xentop's -f: the name is never cut. */
   readonly fullName?: boolean;
+  /** The user moves through the columns: they come one after the other, not by rank. */
+  readonly inOrder?: boolean;
 }
 
 export interface FittedColumns {
@@ -188,18 +190,23 @@ const isXentops = ({ id }: Column) => xentopColumns.some((column) => column.id =
 
 /** Which columns a table of this width shows: where there is room for all of xentop's, those and what else fits; else by rank. */
 export function fitColumns(width: number, options: FitOptions = {}): FittedColumns {
-  const { hidden = [], nameWidth = 0, fullName = false } = options;
+  const { hidden = [], nameWidth = 0, fullName = false, inOrder = false } = options;
   const wanted = COLUMNS.filter(({ id }) => !hidden.includes(id))
     .map((column) =>
       column.id === "name" && fullName ? { ...column, width: Math.max(column.width, nameWidth) } : column
     );
   let room = width + 1;
   const chosen = new Set<string>();
-  const place = (column: Column) =>
-    width >= XENTOP_WIDTH && !isXentops(column) ? COLUMNS.length + column.rank : column.rank;
+  const place = (column: Column) => {
+    if (inOrder) return COLUMNS.findIndex(({ id }) => id === column.id);
+    return width >= XENTOP_WIDTH && !isXentops(column) ? COLUMNS.length + column.rank : column.rank;
+  };
   for (const { id, width } of wanted.toSorted((a, b) => place(a) - place(b))) {
     // The first stays, cut by whoever draws it.
-    if (chosen.size > 0 && width + 1 > room) continue;
+    if (chosen.size > 0 && width + 1 > room) {
+      if (inOrder) break;
+      continue;
+    }
     chosen.add(id);
     room -= width + 1;
   }

@@ -143,6 +143,11 @@ Deno.test("as many columns as fit, in the table's order; the name takes what is 
   assert.equal(ids(161).includes("ssid"), false);
   const wide = ids(200);
   assert.ok(xentops.every((id) => wide.includes(id)) && wide.includes("cpu-history"), wide.join(" "));
+  // To who moves through them they come one after the other.
+  const [name, , ...others] = COLUMNS.map(({ id }) => id);
+  const moved = fitColumns(80, { hidden: ["id"], inOrder: true }).columns.map(({ id }) => id);
+  assert.deepEqual(moved, [name, ...others.slice(0, moved.length - 1)]);
+  assert.ok(moved.length > 5);
   assert.equal(fitColumns(400).left.length, 0);
   const full = fitColumns(60, { nameWidth: 30, fullName: true }).columns[0];
   assert.equal(full.width, 30);

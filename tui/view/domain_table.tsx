@@ -117,8 +117,14 @@ export function DomainTable({ ui, snapshot, table, width, height, top, viewport 
   const nameWidth = Math.max(0, ...snapshot.rows.map(({ figures }) => figures.name.length));
   const hidden = panned(ui).join(" ");
   const { columns, left } = useMemo(
-    () => fitColumns(width, { hidden: hidden.split(" "), nameWidth, fullName: ui.fullName }),
-    [width, hidden, nameWidth, ui.fullName],
+    () =>
+      fitColumns(width, {
+        hidden: hidden.split(" "),
+        nameWidth,
+        fullName: ui.fullName,
+        inOrder: ui.pan > 0,
+      }),
+    [width, hidden, nameWidth, ui.fullName, ui.pan > 0],
   );
   const { networks, vbds, vcpus, repeatHeader } = ui;
   const details = useMemo((): TopOptions => ({ networks, vbds, vcpus, repeatHeader }), [
