@@ -216,8 +216,7 @@ export const EXPECTATIONS: Readonly<Record<KeyContext, Expectations>> = {
     "sort": { ...shows(/^sort: name up/m), undo: "<" },
     "sort-back": { ...shows(/^sort: ssid down/m), undo: ">" },
     "invert": { ...shows(/^sort: name down/m), undo: "<" },
-    // The first column to the left, the number, is one that does not show at this width.
-    "pan-right": { ...differs(heading, KEY.left.repeat(2)), first: { keys: KEY.right, ready: () => true } },
+    "pan-right": differs(heading, KEY.left),
     "pan-left": {
       ...differs(heading, KEY.left),
       first: { keys: KEY.right.repeat(2), ready: (screen) => !/^NAME +STATE/m.test(screen) },

@@ -1,5 +1,6 @@
 /** The dashboard's table with a hundred domains: selection and window, filter, order, columns, lines below a domain, delay. */
 import assert from "node:assert/strict";
+import { COLUMNS } from "../../tui/model/mod.ts";
 import { hasSelected, selectDomain, selectedDomain, shownDomains } from "./domain_table.ts";
 import { CLEAR_ESCAPE, keyBytes } from "./key_bytes.ts";
 import { KEY, type ScreenSession } from "./screen_session.ts";
@@ -181,6 +182,24 @@ async function mark(top: ScreenSession, title: string): Promise<void> {
   await top.press(" ");
   await top.waitFor((now) => pointed(now)?.[1] !== was && pointed(now)?.[2] === title);
 }
+
+place.test("arrows move through all the columns, one after the other, and back", {}, async (top) => {
+  const heading = (screen: string) => screen.split("\n").find((line) => line.startsWith("NAME"));
+  const first = heading(await top.waitFor(/^NAME/m));
+  const seen = new Set<string>();
+  const look = (screen: string) =>
+    COLUMNS.forEach(({ title }) => heading(screen)?.includes(` ${title}`) && seen.add(title));
+  let last = first;
+  for (let moved = 0; moved < COLUMNS.length - 2; moved++) {
+    await top.press(KEY.right);
+    const screen = await top.waitFor((now) => heading(now) !== last, 5);
+    last = heading(screen);
+    look(screen);
+  }
+  assert.deepEqual(COLUMNS.map(({ title }) => title).filter((title) => !seen.has(title)), ["NAME", "ID"]);
+  await top.press(KEY.left.repeat(COLUMNS.length));
+  await top.waitFor((now) => heading(now) === first);
+});
 
 place.test("V, R and F: vCPUs below each domain, a heading before each, names in full", {}, async (top) => {
   await top.waitFor(/^mail-serve/m);
