@@ -1,6 +1,6 @@
 /** The view of the command lines that actions ran, with what they printed. */
 import type { Command } from "../keys/ui_state.ts";
-import { harmless, type Line, line, type Role, span, wrapText } from "./line.ts";
+import { harmless, type Line, line, type Role, span, widthOf, wrapText } from "./line.ts";
 import { clock } from "../model/mod.ts";
 
 const STATES: Readonly<Record<Command["state"], readonly [word: string, role: Role]>> = {
@@ -28,13 +28,13 @@ export function commandLines(commands: readonly Command[], width: number): Line[
     const printed = output.trimEnd();
     const rows = printed === ""
       ? []
-      : printed.split(/\r?\n/).flatMap((row) =>
-        wrapText(harmless(row.replaceAll("\t", "        ")), width - PRINTED_INDENT)
-      );
+      : printed.split(/\r?\n/).map((row) => harmless(row.replaceAll("\t", "        ")));
+    // Tables are 80 columns wide and stay tables.
+    const indent = rows.every((row) => widthOf(row) + PRINTED_INDENT <= width) ? PRINTED_INDENT : 0;
     return [
       line(span(clock(at), "dim"), "  ", span(word.padEnd(8), role), span(first, "strong")),
       ...more.map((part) => line(" ".repeat(INDENT), span(part, "strong"))),
-      ...rows.map((row) => line(" ".repeat(PRINTED_INDENT), row)),
+      ...rows.flatMap((row) => wrapText(row, width - indent)).map((row) => line(" ".repeat(indent), row)),
     ];
   });
 }

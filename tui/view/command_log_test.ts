@@ -18,12 +18,14 @@ Deno.test("a command line and what it printed are there in full, however narrow 
   assert.ok(lines.every((line) => lineWidth(line) <= 80));
   const text = lines.map(plain);
   assert.match(text[0], /^\d\d:\d\d:\d\d {2}FAILED {2}xenolith create/);
-  const at = text.findIndex((line) => line.startsWith("    Using"));
+  const at = text.findIndex((line) => line.startsWith("Using"));
   const joined = (from: number, to: number) => text.slice(from, to).map((line) => line.slice(18)).join("");
   assert.ok(joined(0, at).replace("create", "create ").endsWith(path), joined(0, at));
-  assert.equal(text.at(-1), "    xenolith: no such file");
+  assert.equal(text.at(-1), "xenolith: no such file");
   // Where there is room it is one line each.
-  assert.equal(commandLines([command], 300).length, 3);
+  const roomy = commandLines([command], 300).map(plain);
+  assert.equal(roomy.length, 3);
+  assert.equal(roomy[2], "    xenolith: no such file");
   assert.match(plain(commandLines([], 80)[0]), /no command has run yet/);
 });
 
