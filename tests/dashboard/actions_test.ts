@@ -182,7 +182,7 @@ place.test("the palette: an entry by some of its letters, a command line as it i
   await top.waitFor(/done +xenolith sched-credit -d gamma -w 512/);
   assert.match(await read("sched-credit", "-d", "gamma"), /gamma +\d+ +512/);
   await top.press(":list gamma\r");
-  await top.waitFor(/done +xenolith list gamma\n +Name .*\n +gamma +\d+ /);
+  await top.waitFor(/done +xenolith list gamma\n *Name .*Time\(s\)\n *gamma +\d+ .*\d\.\d$/m);
   await top.press(":frobnicate\r");
   await top.waitFor(/FAILED +xenolith frobnicate\n +.*frobnicate/);
   await top.press(":top\r");

@@ -34,7 +34,7 @@ export const PLACES: Readonly<Record<KeyContext, { readonly enter: string; reado
   domains: { enter: "", marker: /^NAME[^]*\n\? help/m },
   pcpus: { enter: "p", marker: /^Busiest vCPUs/m },
   events: { enter: "e", marker: /^\d\d:\d\d:\d\d {2}info/m },
-  commands: { enter: "l", marker: /^ {4}\S.*\n[^]*^lines \d/m },
+  commands: { enter: "l", marker: /^ *d\d\d +\d+ +16 [^]*^lines \d/m },
   detail: { enter: "8", marker: /^Domain \S+ +id \d[^]*8 Inside/m },
   help: { enter: "?", marker: /Help: keys/ },
   palette: { enter: ":", marker: /Command palette/ },

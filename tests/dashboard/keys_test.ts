@@ -58,7 +58,7 @@ place.test("every key", { args: ["-d", "2"] }, async (top) => {
   await top.press(KEY.end);
   await top.waitFor(hasSelected(LAST_DOMAIN));
   await top.press(":list\r");
-  await top.waitFor(/ d14 [^]*^lines \d+-/m);
+  await top.waitFor(/\bd14 [^]*^lines \d+-/m);
   const failures: string[] = [];
   for (const context of CONTEXTS) {
     for (const entry of KEY_TABLE) {
