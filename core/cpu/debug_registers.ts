@@ -8,6 +8,8 @@ import { type FuncRef, i32, i64, type ModuleBuilder } from "../wasm/mod.ts";
 import { type ContextView, CTX, Flag } from "./context.ts";
 import { WRITE } from "./paging.ts";
 
+/** BS of DR6. */
+export const DR6_SINGLE_STEP = 0x4000;
 const BREAKPOINTS = [0, 1, 2, 3] as const;
 /** L0, G0 to L3, G3 of DR7. */
 const ENABLED = 0xff;

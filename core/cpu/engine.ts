@@ -14,7 +14,7 @@ import {
   STEP_RECORDS,
   TLB_ENTRIES,
 } from "./context.ts";
-import { instructionBreakpoints, setDebugRegisters } from "./debug_registers.ts";
+import { DR6_SINGLE_STEP, instructionBreakpoints, setDebugRegisters } from "./debug_registers.ts";
 import { EXIT_COUNTERS, ExitReason, Internal, Vector } from "./exit.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import type { InterpreterImage } from "./interpreter.ts";
@@ -25,9 +25,6 @@ import { type DescriptorHooks, Outcome, Segmentation } from "./segmentation.ts";
 import { Spaces } from "./spaces.ts";
 import { FRAME_CPU_FLAGS, FRAME_INFO_BYTES, FrameFlag } from "./layout.ts";
 import { EngineWord, World } from "./world.ts";
-
-/** BS of DR6. */
-const DR6_SINGLE_STEP = 0x4000;
 
 /**
  * What the engine asks of its owner. Hooks run on this worker and must not throw. `foreign` is called from inside guest code: it must not stop

@@ -87,8 +87,6 @@ export function setCr2(cx: HypercallContext, lo: number, hi: number): void {
   domain.views.i32[index + 1] = hi;
 }
 
-/** DR6 bits a debug exception sets. */
-export const DR6_SINGLE_STEP = 0x4000;
 const DR6_DEFAULT = 0xffff0ff0 | 0;
 
 export function injectDebug(cx: HypercallContext, cause: number): void {

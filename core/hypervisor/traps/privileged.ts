@@ -2,6 +2,7 @@
  * A general protection fault with error code 0 in a PV guest: Xen emulates some privileged instructions (emul-priv-op.c); every other fault is the
  * guest's.
  */
+import { DR6_SINGLE_STEP } from "../../cpu/debug_registers.ts";
 import { CTX, Flag, SEGMENT_BASE } from "../../cpu/context.ts";
 import { Vector } from "../../cpu/exit.ts";
 import type { HypercallContext } from "../context.ts";
@@ -13,7 +14,7 @@ import { TraceTrap } from "../trace/ring.ts";
 import { registerIndex } from "./bounce.ts";
 import { CR0_VISIBLE, CR4, fixupCr4, setCr4 } from "./control_registers.ts";
 import { guestCpuid } from "./cpuid.ts";
-import { DR6_SINGLE_STEP, injectDebug, injectException, injectPageFault, setCr2 } from "./exception.ts";
+import { injectDebug, injectException, injectPageFault, setCr2 } from "./exception.ts";
 import { decodePrivileged, type PrivilegedInstruction } from "./instruction.ts";
 import { isKernelMode, newGuestCr3 } from "./mode.ts";
 import { readMsr, writeMsr } from "./msr.ts";
