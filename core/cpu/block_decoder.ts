@@ -27,6 +27,7 @@ import {
   REC_TARGET,
   RECORD_BYTES,
 } from "./record.ts";
+import { SequenceMatcher } from "./sequences.ts";
 import { GUARD_EXPECTED, GUARD_MASK, GUARD_RECORDS } from "./straddle.ts";
 
 /** Instructions of one block at most. */
@@ -79,15 +80,22 @@ interface Shared {
   readonly decoder: Decoder;
   readonly plans: readonly Plan[];
   readonly dead: Liveness;
+  readonly sequences: SequenceMatcher;
 }
 
-const sharedByImage = new WeakMap<Uint8Array, Shared>();
+/** By the table of sequences: each image has its own. */
+const sharedByImage = new WeakMap<Uint16Array, Shared>();
 
-function sharedFor({ leaves }: InterpreterImage): Shared {
-  let shared = sharedByImage.get(leaves);
+function sharedFor({ leaves, sequences }: InterpreterImage): Shared {
+  let shared = sharedByImage.get(sequences);
   if (shared === undefined) {
-    shared = { decoder: new Decoder(), plans: forms().map(planOf), dead: new Liveness(leaves) };
-    sharedByImage.set(leaves, shared);
+    shared = {
+      decoder: new Decoder(),
+      plans: forms().map(planOf),
+      dead: new Liveness(leaves),
+      sequences: new SequenceMatcher(sequences),
+    };
+    sharedByImage.set(sequences, shared);
   }
   return shared;
 }
@@ -109,6 +117,8 @@ export class BlockDecoder {
   readonly #specials: number;
   readonly #scratch = new Uint8Array(16);
   readonly #dead: Liveness;
+  readonly #sequences: SequenceMatcher;
+  readonly #blockSlots = new Uint16Array(MAXIMUM_BLOCK);
   readonly #blockForms = new Int32Array(MAXIMUM_BLOCK);
   readonly #fusedAt = new Uint16Array(MAXIMUM_BLOCK);
   readonly #fused: Uint16Array;
@@ -121,7 +131,8 @@ export class BlockDecoder {
     this.#slots = image.slots;
     this.#fused = image.fused;
     this.#specials = this.#forms.length * VARIANTS;
-    const { decoder, plans, dead } = sharedFor(image);
+    const { decoder, plans, dead, sequences } = sharedFor(image);
+    this.#sequences = sequences;
     this.#decoder = decoder;
     this.#plans = plans;
     this.#dead = dead;
@@ -260,7 +271,7 @@ export class BlockDecoder {
     }
     cache.take(record - start);
     for (let i = 0; i < count; i++) this.#u8[records[i] + REC_BACK] = instructions - before[i];
-    this.#dropDeadFlags(records, count);
+    this.#chooseHandlers(records, count);
     for (let i = 0; i < targets.length; i += 2) {
       this.#i32[(targets[i] + REC_TARGET) >>> 2] = cache.needEntry(map, targets[i + 1]) | 0;
     }
@@ -432,18 +443,25 @@ export class BlockDecoder {
     return target;
   }
 
-  /** Chooses the variants without flag work, and keeps every record's handler in REC_BASE_SLOT. */
-  #dropDeadFlags(records: readonly number[], count: number): void {
+  /** Chooses variants without flag work, pairs and sequences, and keeps every record's handler in REC_BASE_SLOT. */
+  #chooseHandlers(records: readonly number[], count: number): void {
     const dead = this.#dead.find(this.#blockForms, count);
+    const slots = this.#blockSlots;
     for (let i = 0; i < count; i++) {
       const record = records[i];
-      const addressing = this.#u16[(record + REC_BASE_SLOT) >>> 1];
+      slots[i] = this.#i32[(record + REC_SLOT) >>> 2];
       if (dead[i] !== 0) {
+        const addressing = this.#u16[(record + REC_BASE_SLOT) >>> 1];
         const slot = this.#slots[this.#blockForms[i] * VARIANTS + DEAD_FLAGS + addressing];
-        if (slot !== 0) this.#i32[(record + REC_SLOT) >>> 2] = slot;
+        if (slot !== 0) slots[i] = slot;
       }
-      if (this.#fusedAt[i] !== 0) this.#i32[(record + REC_SLOT) >>> 2] = this.#fusedAt[i];
-      this.#u16[(record + REC_BASE_SLOT) >>> 1] = this.#i32[(record + REC_SLOT) >>> 2];
+      if (this.#fusedAt[i] !== 0) slots[i] = this.#fusedAt[i];
+    }
+    for (let i = 0; i < count; i++) {
+      // What is in the middle of a sequence has its own handler too: whoever leaves the sequence goes on with it.
+      const slot = this.#sequences.longest(slots, i, count) || slots[i];
+      this.#i32[(records[i] + REC_SLOT) >>> 2] = slot;
+      this.#u16[(records[i] + REC_BASE_SLOT) >>> 1] = slot;
     }
   }
 }

@@ -10,12 +10,14 @@ import { CTX } from "./context.ts";
 import { ExitReason, Internal } from "./exit.ts";
 import { pairs } from "./fusion.ts";
 import { HOT_HANDLERS } from "./hot_handlers.ts";
+import { HOT_SEQUENCES } from "./hot_sequences.ts";
 import { HotMachine } from "./hot_machine.ts";
 import { Addressing, type HandlerVariant, InterpreterMachine } from "./interpreter_machine.ts";
 import type { Helpers } from "./machine.ts";
 import { REC_DISP, REC_TARGET } from "./record.ts";
 import type { RuntimeOptions } from "./linkage.ts";
 import { type HandlerBody, Runtime } from "./runtime.ts";
+import { sequenceTable } from "./sequences.ts";
 import { emitStraddle } from "./straddle.ts";
 
 /** Handlers are found at form * VARIANTS + variant. */
@@ -48,6 +50,8 @@ export interface InterpreterImage {
   readonly slots: Uint16Array;
   /** Slots of pairs (fusion.ts) by form * 16 + condition; 0 for none. */
   readonly fused: Uint16Array;
+  /** Sequences that have a slot of their own (sequences.ts). */
+  readonly sequences: Uint16Array;
   /** By form number: 1 when its handlers can leave (fault, exit, jump) before the instruction is done. */
   readonly leaves: Uint8Array;
   /** First slot for regions. */
@@ -135,7 +139,9 @@ export function buildInterpreter(
 
 /** Generates the module's bytes and the tables that go with them. */
 export function emitInterpreter(options: InterpreterOptions = {}): InterpreterCode {
-  const runtime = new Runtime({ checkTlb: false, profile: false, ...options }, HOT_HANDLERS);
+  // Profiles count single handlers.
+  const hotSequences = options.profile ? [] : HOT_SEQUENCES;
+  const runtime = new Runtime({ checkTlb: false, profile: false, ...options }, HOT_HANDLERS, hotSequences);
   const helperRefs = emitHelpers(runtime);
   const all = forms();
   const slots = new Uint16Array(all.length * VARIANTS + SPECIALS);
@@ -201,7 +207,8 @@ export function emitInterpreter(options: InterpreterOptions = {}): InterpreterCo
   );
   const regionSlot = runtime.handlerCount + 1;
   const { checkTlb: checksTlb, profile: profiles } = runtime.options;
-  return { code: runtime.finish(), slots, fused, leaves, regionSlot, checksTlb, profiles };
+  const sequences = sequenceTable(HOT_HANDLERS, hotSequences);
+  return { code: runtime.finish(), slots, fused, sequences, leaves, regionSlot, checksTlb, profiles };
 }
 
 /** A block's end that is no instruction: on to the next block. */

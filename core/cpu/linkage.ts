@@ -30,6 +30,8 @@ export interface HandlerLoop {
   readonly top: Label<"void">;
   readonly rec: Local<"i32">;
   readonly left: Local<"i32">;
+  /** Inside a sequence: emits the handler that follows, whose record is given, in place of the jump. */
+  readonly next?: (rec: I32) => void;
 }
 
 export interface RuntimeOptions {
@@ -71,6 +73,12 @@ export abstract class Linkage {
   /** Runs the handler of `rec`. */
   dispatch(f: HandlerBuilder, ctx: I32, rec: I32, left: I32): void {
     const loop = this.loops.get(f);
+    if (loop?.next) {
+      if (left !== loop.left.get()) {
+        throw new Error(`${f.name}: only the last of a sequence may leave a block`);
+      }
+      return loop.next(rec);
+    }
     if (loop) {
       f.set(loop.rec, rec);
       if (left !== loop.left.get()) f.set(loop.left, left);

@@ -71,9 +71,15 @@ function parse(file: Uint8Array): InterpreterCode | undefined {
   if (head.readBigUInt64LE(MAGIC.length) !== BigInt(payload.length)) return undefined;
   if (!sha256(payload).equals(head.subarray(MAGIC.length + LENGTH_BYTES))) return undefined;
   // Only what this very version wrote has this digest under this file's name: the shape needs no check.
-  const { code, slots, fused, leaves, ...rest } = v8.deserialize(payload) as InterpreterCode;
+  const { code, slots, fused, sequences, leaves, ...rest } = v8.deserialize(payload) as InterpreterCode;
   // They come as views of the whole file, which each pCPU worker would be posted, and keep, with its tables: 11 MB with two workers.
-  return { code, slots: slots.slice(), fused: fused.slice(), leaves: leaves.slice(), ...rest };
+  const own = {
+    slots: slots.slice(),
+    fused: fused.slice(),
+    sequences: sequences.slice(),
+    leaves: leaves.slice(),
+  };
+  return { code, ...own, ...rest };
 }
 
 function read(path: string): InterpreterCode | undefined {

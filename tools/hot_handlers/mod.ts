@@ -1,14 +1,15 @@
 /**
- * Prints which handlers run most, for core/cpu/hot_handlers.ts: boots a Debian kernel under a profiling interpreter, runs programs of
- * busybox in it, and adds up each handler's share of both parts.
+ * Prints which handlers run most, for core/cpu/hot_handlers.ts, and which follow each other most, for core/cpu/hot_sequences.ts: boots a Debian kernel
+ * under a profiling interpreter, runs programs of busybox in it, and adds up each handler's share of both parts.
  *
- * deno run -A --unstable-worker-options tools/hot_handlers/mod.ts [KERNEL] [COUNT]
+ * deno run -A --unstable-worker-options tools/hot_handlers/mod.ts [KERNEL] [HANDLERS] [SEQUENCES]
  *
- * KERNEL is what a configuration's `kernel=` takes (debian:cloud by default). A conditional jump inside a block is taken as not taken, so
- * the ends of long blocks count too much; the order of the list does not matter, only what is in it.
+ * KERNEL is what a configuration's `kernel=` takes (debian:cloud by default), the others how many to print. For handlers a conditional jump inside a
+ * block is taken as not taken, so the ends of long blocks count too much; the order of the lists does not matter, only what is in them.
  */
 import { parseKernel } from "../../core/builder/mod.ts";
 import { buildInterpreter, Special, VARIANTS } from "../../core/cpu/interpreter.ts";
+import { HOT_HANDLERS } from "../../core/cpu/hot_handlers.ts";
 import { hotBlocks } from "../../core/cpu/profile.ts";
 import { REC_SLOT, RECORD_BYTES } from "../../core/cpu/record.ts";
 import type { Domain } from "../../core/hypervisor/domain.ts";
@@ -18,6 +19,7 @@ import { builtinGuest } from "../../core/toolstack/guests/builtin.ts";
 import { cacheDirectory } from "../../core/toolstack/guests/cache.ts";
 import { parseKernelSource, readSource } from "../../core/toolstack/guests/kernel_source.ts";
 import { startXenHost } from "../../core/toolstack/xen_host.ts";
+import { chooseSequences, type CountedBlock } from "./sequences.ts";
 
 const PROGRAMS = `
 cd /tmp 2>/dev/null || cd /
@@ -77,21 +79,33 @@ class HandlerCounts {
     }
   }
 
-  /** Each handler's share of what ran since the last call. */
-  take(): Map<string, number> {
-    const shares = new Map<string, number>();
-    let total = 0;
-    for (const block of this.#entries.values()) {
-      for (const name of block.names) shares.set(name, (shares.get(name) ?? 0) + block.entries);
-      total += block.entries * block.names.length;
-    }
+  /** The blocks that ran since the last call. */
+  take(): CountedBlock[] {
+    const blocks = [...this.#entries.values()];
     this.#entries.clear();
-    for (const [name, count] of shares) shares.set(name, count / total);
-    return shares;
+    return blocks;
   }
 }
 
-const [source = "debian:cloud", count = "480"] = Deno.args;
+/** Each handler's share of what ran. */
+function sharesOf(blocks: readonly CountedBlock[]): Map<string, number> {
+  const shares = new Map<string, number>();
+  let total = 0;
+  for (const { entries, names } of blocks) {
+    for (const name of names) shares.set(name, (shares.get(name) ?? 0) + entries);
+    total += entries * names.length;
+  }
+  for (const [name, count] of shares) shares.set(name, count / total);
+  return shares;
+}
+
+const flows = new Map(forms().map(({ id, instruction }) => [id, instruction.flow]));
+
+/** Whether a handler may go elsewhere than to the next record. */
+const leaves = (name: string) =>
+  name.startsWith("link") || / j\d+$/.test(name) || flows.get(name.replace(/ \/\d$/, "")) !== undefined;
+
+const [source = "debian:cloud", handlers = "480", sequences = "128"] = Deno.args;
 const apt = { cache: cacheDirectory(), progress: (line: string) => console.error(line) };
 const read = (text: string, key: string) => readSource(parseKernelSource(text), key, apt, builtinGuest);
 const image = buildInterpreter({ profile: true });
@@ -132,7 +146,16 @@ const programs = counts.take();
 await guest.destroy();
 await host.stop();
 
-const score = (name: string) => (boot.get(name) ?? 0) + (programs.get(name) ?? 0);
-const found = [...new Set([...boot.keys(), ...programs.keys()])].sort((a, b) => score(b) - score(a));
-for (const name of found.slice(0, Number(count))) console.log(JSON.stringify(name) + ",");
+const shares = [boot, programs].map(sharesOf);
+const score = (name: string) => shares.reduce((sum, share) => sum + (share.get(name) ?? 0), 0);
+const found = [...new Set(shares.flatMap((share) => [...share.keys()]))].sort((a, b) => score(b) - score(a));
+for (const name of found.slice(0, Number(handlers))) console.log(JSON.stringify(name) + ",");
+console.log();
+const isHot = new Set(HOT_HANDLERS);
+const limits = { count: Number(sequences), length: 4 };
+// What ran seldom takes long to look through and changes nothing.
+const often = [boot, programs].map((blocks) => blocks.filter(({ entries }) => entries > 200));
+for (const names of chooseSequences(often, leaves, (name) => isHot.has(name), limits)) {
+  console.log(`[${names.map((name) => JSON.stringify(name)).join(", ")}],`);
+}
 Deno.exit(0);
