@@ -7,6 +7,7 @@ import { parseKernel } from "../core/builder/mod.ts";
 import { busyboxInitramfs } from "../core/toolstack/guests/busybox.ts";
 import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
 import { debianKernel } from "../core/toolstack/guests/debian_kernel.ts";
+import { v8Option } from "../core/toolstack/v8_flags.ts";
 import { startXenHost } from "../core/toolstack/xen_host.ts";
 import { ROOT } from "../tests/session.ts";
 
@@ -74,7 +75,7 @@ function ourCommand({ kernel, ramdisk }: Files, config: string): [string, string
       "",
     ].join("\n"),
   );
-  const flags = ["run", "-A", "--unstable-worker-options", "--v8-flags=--max-old-space-size=200000"];
+  const flags = ["run", "-A", "--unstable-worker-options", v8Option(false)];
   return [Deno.execPath(), [...flags, `${ROOT}mod.ts`, "create", "--in-process", "-c", "-q", config]];
 }
 

@@ -104,7 +104,12 @@ export function contextAddress(layout: DomainLayout, vcpu: number): number {
   return layout.contexts + vcpu * CONTEXT_BYTES;
 }
 
+/** A shared memory that never grows; the maximum it declares makes V8 set 4 GiB of address space aside for it, none of which others get. */
+export function reserveMemory(pages: number): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
+}
+
 /** The shared memory a layout wants. */
 export function createDomainMemory(layout: DomainLayout): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: layout.pages, maximum: layout.pages, shared: true });
+  return reserveMemory(layout.pages);
 }

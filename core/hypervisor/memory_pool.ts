@@ -1,4 +1,5 @@
 /** Domain memories by size: a destroyed domain's memory is scrubbed, its pages go back to the host, and the next domain of that size takes it over. */
+import { guardedMemory } from "./guarded_memory.ts";
 import { returnPages } from "./memory_return.ts";
 
 /** Sizes are rounded up to this many 64 KiB pages (16 MiB), so that domains of nearly one size share memories. */
@@ -26,7 +27,7 @@ export class MemoryPool {
       return memory;
     }
     this.made++;
-    return new WebAssembly.Memory({ initial: size, maximum: size, shared: true });
+    return guardedMemory(size);
   }
 
   /** Takes back a memory that no thread uses any more. Without a way to scrub it by returning its pages, it is dropped. */

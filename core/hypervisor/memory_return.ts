@@ -1,6 +1,6 @@
 /**
  * Gives memory back to the host. A memory's pages: madvise(MADV_DONTNEED) on Linux through FFI, after which they read as zero (which is the scrub too).
- * What the runtime freed: malloc_trim(3) of glibc. The one module that uses FFI, and only in the main thread. Where it cannot be used `returnPages` says
+ * What the runtime freed: malloc_trim(3) of glibc. With guarded_memory.ts what uses FFI, and only in the main thread. Where it cannot be used `returnPages` says
  * so and the memory is dropped instead.
  */
 

@@ -10,6 +10,7 @@ const CODE: InterpreterCode = {
   code: MODULE,
   slots: Uint16Array.of(1, 2, 65535),
   fused: new Uint16Array(3),
+  sequences: Uint16Array.of(2, 1, 2, 3),
   leaves: Uint8Array.of(0, 1),
   regionSlot: 7,
   checksTlb: false,

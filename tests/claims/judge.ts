@@ -1,5 +1,6 @@
 /** Runs a claim's command and judges it. */
 import assert from "node:assert/strict";
+import { v8Option } from "../../core/toolstack/v8_flags.ts";
 import { hostMemory } from "../host_memory.ts";
 import { ROOT, Session } from "../session.ts";
 import type { Claim, Judge } from "./claim.ts";
@@ -22,7 +23,7 @@ async function follow(session: Session, steps: Steps): Promise<void> {
   }
 }
 
-const XENOLITH = ["run", "-A", "--unstable-worker-options", `${ROOT}mod.ts`];
+const XENOLITH = ["run", "-A", "--unstable-worker-options", v8Option(false), `${ROOT}mod.ts`];
 
 /** Runs a command to its end. @throws AssertionError when it does not end with 0 */
 async function runToEnd(

@@ -5,12 +5,13 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { v8Option } from "../../core/toolstack/v8_flags.ts";
 import { VERSION } from "../../core/toolstack/version.ts";
 import { bundle, MAIN, ROOT } from "./bundle.ts";
 import { selfExtracting } from "./self_extracting.ts";
 
 /** As deno.json's tasks have them; workers are started with permissions of their own. */
-const RUN_FLAGS = ["-A", "--unstable-worker-options", "--v8-flags=--max-old-space-size=200000"];
+const runFlags = (checked: boolean) => ["-A", "--unstable-worker-options", v8Option(checked)];
 /** Nothing comes from outside the bundle. */
 const CLOSED = [
   "--quiet",
@@ -75,7 +76,7 @@ async function denoCompile(
   to: string,
 ): Promise<string | undefined> {
   const include = files.filter((path) => path !== MAIN).flatMap((path) => ["--include", join(folder, path)]);
-  const flags = ["--quiet", "--no-config", "--no-lock", "--no-check", ...RUN_FLAGS, ...include];
+  const flags = ["--quiet", "--no-config", "--no-lock", "--no-check", ...runFlags(false), ...include];
   const made = await output(Deno.execPath(), ["compile", ...flags, "--output", to, join(folder, MAIN)]);
   if (!made.success) return reasonOf(made.text);
   const started = await output(to, ["--version"]);
@@ -88,7 +89,8 @@ async function makeSelfExtracting(folder: string, files: readonly string[], opti
   const system = await output("uname", ["-sm"]);
   const contents = {
     runtime: await Deno.readFile(Deno.execPath()),
-    flags: [...CLOSED, ...RUN_FLAGS],
+    flags: [...CLOSED, ...runFlags(false)],
+    checkedFlags: [...CLOSED, ...runFlags(true)],
     files: files.map((path) => ({ path, bytes: Deno.readFileSync(join(folder, path)) })),
     version: VERSION,
     system: system.text.trim(),

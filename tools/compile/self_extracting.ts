@@ -14,6 +14,8 @@ export interface Contents {
   readonly runtime: Uint8Array;
   /** What `deno run` gets before the program. */
   readonly flags: readonly string[];
+  /** The same with XENOLITH_BOUNDS_CHECKS=1. */
+  readonly checkedFlags: readonly string[];
   readonly files: readonly BundledFile[];
   readonly version: string;
   /** As `uname -sm` prints it. */
@@ -32,7 +34,9 @@ function fixed(value: number): string {
 }
 
 function digest(contents: Contents, stub: string): string {
-  const hash = createHash("sha256").update(stub).update(JSON.stringify([contents.flags, contents.version]));
+  const hash = createHash("sha256").update(stub).update(
+    JSON.stringify([contents.flags, contents.checkedFlags, contents.version]),
+  );
   for (const { path, bytes } of [{ path: "", bytes: contents.runtime }, ...contents.files]) {
     hash.update(`${path}\0${bytes.length}\0`).update(bytes);
   }
@@ -55,7 +59,7 @@ function concatenated(parts: readonly Uint8Array[]): Uint8Array {
  * @param level of gzip, 1 to 9
  */
 export async function selfExtracting(contents: Contents, stub: string, level = 9): Promise<Uint8Array> {
-  const { runtime, files, flags } = contents;
+  const { runtime, files, flags, checkedFlags } = contents;
   for (const { path } of files) if (!PLAIN_PATH.test(path)) throw new Error(`a file's name: ${path}`);
   // Two halves, which two processors unpack at the same time.
   const half = runtime.length >>> 1;
@@ -74,6 +78,7 @@ export async function selfExtracting(contents: Contents, stub: string, level = 9
     SYSTEM: contents.system,
     BUILD: digest(contents, stub),
     FLAGS: flags.join(" "),
+    CHECKED_FLAGS: checkedFlags.join(" "),
     FILES: cuts.join("\n"),
     RUNTIME: String(runtime.length),
     NEEDED: String(Math.ceil((runtime.length * 1.5 + app.length * 2) / 1e6)),

@@ -15,7 +15,10 @@ start() {
   export XENOLITH_AS XENOLITH_SELF DENO_DIR DENO_NO_UPDATE_CHECK
   home=$1
   shift
-  exec "$home/xenolith" run @FLAGS@ "$home/app/mod.js" "$@"
+  case ${XENOLITH_BOUNDS_CHECKS:-} in
+    1) exec "$home/xenolith" run @CHECKED_FLAGS@ "$home/app/mod.js" "$@" ;;
+    *) exec "$home/xenolith" run @FLAGS@ "$home/app/mod.js" "$@" ;;
+  esac
 }
 
 say() { echo "xenolith: $*" >&2; }

@@ -1,8 +1,7 @@
 /** Starts xend as a process of its own, which outlives the one that started it. */
+import { v8Option, wantsChecks } from "../v8_flags.ts";
 import { debugLog, makeDirectories, type XendPaths } from "../xend/paths.ts";
 
-/** V8 counts a domain's whole memory against its heap's limit and slows down beyond it (core/hypervisor/memory_pool.ts). */
-const V8_FLAGS = "--max-old-space-size=200000";
 /** Exit code of a xend that found another one holding the lock (EX_TEMPFAIL). */
 export const EXIT_LOCKED = 75;
 const POLL_MS = 10;
@@ -32,7 +31,7 @@ export function selfCommand(args: readonly string[]): string[] {
     ...config,
     "-A",
     "--unstable-worker-options",
-    `--v8-flags=${V8_FLAGS}`,
+    v8Option(wantsChecks()),
     main,
     ...args,
   ];
