@@ -1,5 +1,6 @@
-/** `deno task bench [NAME...]`: runs bench/NAME_bench.ts, all of them by default, each in a process of its own. */
+/** `deno task bench [NAME...]`: runs bench/NAME_bench.ts, all of them by default, each in a process of its own with the flags that domains run with. */
 import { fileURLToPath } from "node:url";
+import { v8Option } from "../core/toolstack/v8_flags.ts";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const SUFFIX = "_bench.ts";
@@ -17,7 +18,7 @@ let failed = false;
 for (const name of names) {
   console.log(`== ${name}`);
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--unstable-worker-options", name],
+    args: ["run", "-A", "--unstable-worker-options", v8Option(false), name],
     cwd: FOLDER,
   }).spawn().status;
   failed ||= !success;
