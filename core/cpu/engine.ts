@@ -1,25 +1,15 @@
 /** Runs vCPU contexts of one domain on one worker. */
 import { transcendental, transcendentalPart } from "../isa/float80/transcendental.ts";
 import { reciprocal, reciprocalSquareRoot } from "../isa/softfloat/mod.ts";
-import { BLOCK_ROOM, BlockDecoder } from "./block_decoder.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { CodeCache } from "./code_cache.ts";
-import {
-  ContextView,
-  CTX,
-  Flag,
-  KICK_ENGINE,
-  SEGMENT_BASE,
-  SegmentNumber,
-  STEP_RECORDS,
-  TLB_ENTRIES,
-} from "./context.ts";
+import { CodeFetch } from "./code_fetch.ts";
+import { ContextView, CTX, Flag, KICK_ENGINE, SegmentNumber, STEP_RECORDS } from "./context.ts";
 import { DR6_SINGLE_STEP, instructionBreakpoints, setDebugRegisters } from "./debug_registers.ts";
-import { EXIT_COUNTERS, ExitReason, Internal, Vector } from "./exit.ts";
+import { EXIT_COUNTERS, ExitReason, Internal } from "./exit.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import type { InterpreterImage } from "./interpreter.ts";
 import type { DomainLayout } from "./layout.ts";
-import { EXECUTE } from "./paging.ts";
 import { codeModeOf, resetContext } from "./reset.ts";
 import { type DescriptorHooks, Outcome, Segmentation } from "./segmentation.ts";
 import { Spaces } from "./spaces.ts";
@@ -81,8 +71,7 @@ export class Engine {
   readonly #breakpoints: Breakpoints;
   readonly #i32: Int32Array;
   readonly #spaces: Spaces;
-  readonly #image: InterpreterImage;
-  #blockDecoder: BlockDecoder | undefined;
+  readonly #code: CodeFetch;
   readonly #memory: GuestMemory;
   readonly #segmentation: Segmentation | undefined;
   readonly #bytes = new Uint8Array(16);
@@ -98,8 +87,8 @@ export class Engine {
     this.world = new World(buffer, layout);
     this.#spaces = new Spaces(buffer, layout, this.world);
     this.cache = new CodeCache(buffer, layout, this.world, this.#spaces, image.profiles);
-    this.#image = image;
     this.#breakpoints = new Breakpoints(buffer, layout);
+    this.#code = new CodeFetch(this, image, this.#breakpoints);
     const random = new BigUint64Array(1);
     const instance = new WebAssembly.Instance(image.module, {
       cpu: {
@@ -124,11 +113,6 @@ export class Engine {
     this.exports = instance.exports as unknown as Exports;
     this.#memory = new GuestMemory(this, buffer);
     if (hooks.descriptors) this.#segmentation = new Segmentation(this, hooks.descriptors);
-  }
-
-  /** Made when code is first run: threads that only build domains need none of its tables. */
-  get #decoder(): BlockDecoder {
-    return this.#blockDecoder ??= new BlockDecoder(this.memory.buffer, this.#image, this.#breakpoints);
   }
 
   /**
@@ -186,7 +170,7 @@ export class Engine {
       }
       switch (reason) {
         case Internal.NEED_CODE:
-          if (!this.#decodeHere(ctx)) return this.#finish(ctx, ExitReason.FAULT, budget - left);
+          if (!this.#code.decodeHere(ctx)) return this.#finish(ctx, ExitReason.FAULT, budget - left);
           continue;
         case ExitReason.BUDGET:
           // A block longer than what is left.
@@ -245,7 +229,7 @@ export class Engine {
   #meetsBreakpoint(ctx: number, shadow: boolean): boolean {
     const { view } = this;
     if (!shadow) view.set(ctx, "debugHits", 0);
-    const bits = instructionBreakpoints(view, ctx, this.#linearLow(ctx), this.#linearHigh(ctx));
+    const bits = instructionBreakpoints(view, ctx, this.#code.linearLow(ctx), this.#code.linearHigh(ctx));
     if (bits !== 0) view.set(ctx, "exitInfo", bits);
     return bits !== 0;
   }
@@ -271,7 +255,7 @@ export class Engine {
 
   #breaks(ctx: number): boolean {
     const breakpoints = this.#breakpoints;
-    return breakpoints.any && breakpoints.has(this.#linearLow(ctx), this.#linearHigh(ctx));
+    return breakpoints.any && breakpoints.has(this.#code.linearLow(ctx), this.#code.linearHigh(ctx));
   }
 
   /**
@@ -327,19 +311,19 @@ export class Engine {
     const i32 = this.#i32;
     const { world } = this;
     const record = ctx + STEP_RECORDS;
-    const low = this.#linearLow(ctx);
+    const low = this.#code.linearLow(ctx);
     const offset = low & 0xfff;
     const codeMode = i32[(ctx + CTX.codeMode) >>> 2];
     i32[(ctx + CTX.pending) >>> 2] = 0;
-    let length = this.#fetchPart(ctx, this.#bytes, 0);
+    let length = this.#code.part(ctx, this.#bytes, 0);
     if (length < 0) return ExitReason.FAULT;
-    if (!this.#decoder.single(record, this.#bytes, length, offset, codeMode, exclusive)) {
-      length = this.#fetchPart(ctx, this.#bytes, length);
+    if (!this.#code.decoder.single(record, this.#bytes, length, offset, codeMode, exclusive)) {
+      length = this.#code.part(ctx, this.#bytes, length);
       if (length < 0) return ExitReason.FAULT;
-      this.#decoder.single(record, this.#bytes, length, offset, codeMode, exclusive);
+      this.#code.decoder.single(record, this.#bytes, length, offset, codeMode, exclusive);
     }
     i32[(ctx + CTX.codePage) >>> 2] = low & ~0xfff;
-    i32[(ctx + CTX.codePage + 4) >>> 2] = this.#linearHigh(ctx);
+    i32[(ctx + CTX.codePage + 4) >>> 2] = this.#code.linearHigh(ctx);
     let reason: number;
     world.enter(ctx);
     try {
@@ -350,101 +334,14 @@ export class Engine {
     return i32[(ctx + CTX.left) >>> 2] === 0 ? Internal.STEPPED : reason;
   }
 
-  #linearLow(ctx: number): number {
-    return (this.#i32[(ctx + CTX.rip) >>> 2] + this.#i32[(ctx + CTX.cs + SEGMENT_BASE) >>> 2]) | 0;
-  }
-  /** CS has a base only outside 64-bit mode, where linear addresses have 32 bits. */
-  #linearHigh(ctx: number): number {
-    return this.#i32[(ctx + CTX.mode) >>> 2] === 64 ? this.#i32[(ctx + CTX.rip + 4) >>> 2] : 0;
-  }
-
-  /**
-   * Instruction bytes at rip, those of its page or, when `have` of them are there, those of the next one.
-   * @returns how many are there now; -1: a fault, with its fields set
-   */
-  #fetchPart(ctx: number, out: Uint8Array, have: number): number {
-    let low = this.#linearLow(ctx);
-    let high = this.#linearHigh(ctx);
-    if (have > 0) {
-      const next = (low >>> 0) + have;
-      low = next | 0;
-      if (next > 0xffffffff && this.#i32[(ctx + CTX.mode) >>> 2] === 64) high = (high + 1) | 0;
-    }
-    const address = this.#fetchAddress(ctx, low, high);
-    if (address < 0) return -1;
-    const n = Math.min(15 - have, 4096 - (address & 0xfff));
-    out.set(this.view.u8.subarray(address, address + n), have);
-    return have + n;
-  }
-
-  /** Byte address of an instruction's first byte, or -1 with the fault's fields set: code in foreign frames is not run. */
-  #fetchAddress(ctx: number, low: number, high: number): number {
-    const address = this.translate(ctx, low, high, EXECUTE);
-    if (address !== -2) return address;
-    const { view } = this;
-    view.set(ctx, "faultVector", Vector.PF);
-    view.set(ctx, "faultErrorCode", 0x19 | (view.get(ctx, "cpl") === 3 ? 4 : 0));
-    view.set(ctx, "faultHasError", 1);
-    view.set64(ctx, "faultAddress", low, high);
-    return -1;
-  }
-
   /** Decodes the block at rip if it is not. @returns address of its first record, or 0: a fault, its fields set */
   decode(ctx: number): number {
-    for (;;) {
-      if (!this.#decodeHere(ctx)) return 0;
-      const address = this.#fetchAddress(ctx, this.#linearLow(ctx), this.#linearHigh(ctx));
-      const map = this.cache.map(address >>> 12, this.view.get(ctx, "codeMode"));
-      const record = map === 0 ? 0 : this.cache.entry(map, address & 0xfff);
-      // 0: the arena has just been emptied.
-      if (record !== 0) return record;
-    }
+    return this.#code.decode(ctx);
   }
 
-  /** Makes sure that rip has decoded code and a TLB entry that leads to it. @returns false: a fault */
-  #decodeHere(ctx: number): boolean {
-    const { cache, world } = this;
-    const i32 = this.#i32;
-    const low = this.#linearLow(ctx);
-    const high = this.#linearHigh(ctx);
-    const codeMode = i32[(ctx + CTX.codeMode) >>> 2];
-    const address = this.#fetchAddress(ctx, low, high);
-    if (address < 0) return false;
-    const frame = address >>> 12;
-    return world.locked(() => {
-      let map = cache.map(frame, codeMode);
-      if (map === 0 || cache.entry(map, low & 0xfff) === 0) {
-        if (!cache.hasRoom(2 * BLOCK_ROOM)) {
-          cache.flush();
-          // The execute tag is gone: once more, from the start.
-          return true;
-        }
-        cache.claim(frame);
-        const second = () => {
-          const next = ((low & ~0xfff) >>> 0) + 4096;
-          const carried = next > 0xffffffff && i32[(ctx + CTX.mode) >>> 2] === 64 ? 1 : 0;
-          const page = this.#fetchAddress(ctx, next | 0, (high + carried) | 0);
-          return page;
-        };
-        let made = this.#decoder.block(cache, frame, low & 0xfff, codeMode, second);
-        if (made.record === 0) return false;
-        if (cache.mayHaveChanged(frame)) {
-          made = world.stopped(() => {
-            cache.settle(frame);
-            return this.#decoder.block(cache, frame, low & 0xfff, codeMode, second);
-          });
-          if (made.record === 0) return false;
-        }
-        cache.setEntry(cache.map(frame, codeMode), low & 0xfff, made.record);
-        cache.count(ctx, "blocksDecoded");
-        cache.count(ctx, "instructionsDecoded", made.instructions);
-        map = cache.map(frame, codeMode);
-      }
-      // The entry that translate has just filled may lead to the empty map.
-      const entry = i32[(ctx + CTX.tlb) >>> 2] + ((low >>> 7) & ((TLB_ENTRIES - 1) << 5));
-      i32[(entry + 28) >>> 2] = map | 0;
-      return true;
-    });
+  /** Instruction bytes at rip into `out` (15 bytes). @returns how many are there before a page that cannot be executed */
+  fetch(ctx: number, out: Uint8Array): number {
+    return this.#code.fetch(ctx, out);
   }
 
   /** After a CODE_WRITE: the code that is in the way goes. */
@@ -492,14 +389,6 @@ export class Engine {
   /** Every page is checked before anything is written; drops decoded code. @returns false: fault fields filled */
   writeVirtual(ctx: number, low: number, high: number, bytes: Uint8Array): boolean {
     return this.#memory.write(ctx, low, high, bytes);
-  }
-
-  /** Instruction bytes at rip into `out` (15 bytes). @returns how many are there before a page that cannot be executed */
-  fetch(ctx: number, out: Uint8Array): number {
-    const first = this.#fetchPart(ctx, out, 0);
-    if (first < 0 || first === 15) return Math.max(first, 0);
-    const all = this.#fetchPart(ctx, out, first);
-    return all < 0 ? first : all;
   }
 
   /**
