@@ -184,6 +184,20 @@ Deno.test("xend is the executable itself: a domain is created, listed, and all e
   assert.equal((await machine.run(["xend", "status"])).out, "xend is not running\n");
 });
 
+Deno.test("xend's V8 checks bounds when the environment asks for it", async () => {
+  if (!await isSelfExtracting()) return;
+  await using machine = await Machine.make();
+  for (const checks of ["0", "1"]) {
+    const environment = { XENOLITH_BOUNDS_CHECKS: checks };
+    const { code, out, err } = await machine.run(["xend", "start", "--json"], { environment });
+    assert.equal(code, 0, err);
+    const command = await Deno.readTextFile(`/proc/${JSON.parse(out).pid}/cmdline`);
+    await machine.run(["xend", "stop"]);
+    assert.match(command, /--v8-flags=/);
+    assert.equal(command.includes("--no-wasm-bounds-checks"), checks === "0", command.replaceAll("\0", " "));
+  }
+});
+
 Deno.test("a link named xl is xl; the file may have any name, with spaces too", async () => {
   await using machine = await Machine.make();
   const cwd = join(machine.folder, "cwd");

@@ -78,7 +78,7 @@ export async function selfExtracting(contents: Contents, stub: string, level = 9
     SYSTEM: contents.system,
     BUILD: digest(contents, stub),
     FLAGS: flags.join(" "),
-    CHECKED_FLAGS: checkedFlags.join(" "),
+    CHECKED: checkedFlags.join(" "),
     FILES: cuts.join("\n"),
     RUNTIME: String(runtime.length),
     NEEDED: String(Math.ceil((runtime.length * 1.5 + app.length * 2) / 1e6)),

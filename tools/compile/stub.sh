@@ -16,7 +16,7 @@ start() {
   home=$1
   shift
   case ${XENOLITH_BOUNDS_CHECKS:-} in
-    1) exec "$home/xenolith" run @CHECKED_FLAGS@ "$home/app/mod.js" "$@" ;;
+    1) exec "$home/xenolith" run @CHECKED@ "$home/app/mod.js" "$@" ;;
     *) exec "$home/xenolith" run @FLAGS@ "$home/app/mod.js" "$@" ;;
   esac
 }
