@@ -1,11 +1,12 @@
 /** Figures for tests: a machine whose domains a test sets. */
-import type {
-  DomainFigures,
-  MachineFigures,
-  PcpuFigures,
-  VbdFigures,
-  VcpuFigures,
-  VifFigures,
+import {
+  type DomainFigures,
+  type MachineFigures,
+  type PcpuFigures,
+  UNSCHEDULED,
+  type VbdFigures,
+  type VcpuFigures,
+  type VifFigures,
 } from "../../core/toolstack/api/figures.ts";
 
 export function vcpu(id: number, fields: Partial<VcpuFigures> = {}): VcpuFigures {
@@ -15,15 +16,7 @@ export function vcpu(id: number, fields: Partial<VcpuFigures> = {}): VcpuFigures
     state: "blocked",
     pcpu: id,
     seconds: 0,
-    runnableSeconds: 0,
-    blockedSeconds: 0,
-    switches: 0,
-    migrations: 0,
-    wakes: 0,
-    parks: 0,
-    credit: 0,
-    priority: "under",
-    retired: 0,
+    ...UNSCHEDULED,
     ...fields,
   };
 }

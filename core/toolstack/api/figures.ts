@@ -26,6 +26,19 @@ export interface VcpuFigures {
   readonly retired: number;
 }
 
+/** What a vCPU that was never scheduled has; Domain-0's are like that. */
+export const UNSCHEDULED = {
+  runnableSeconds: 0,
+  blockedSeconds: 0,
+  switches: 0,
+  migrations: 0,
+  wakes: 0,
+  parks: 0,
+  credit: 0,
+  priority: "under",
+  retired: 0,
+} as const;
+
 /** From the guest's side: what it received and sent. */
 export interface VifFigures {
   readonly devid: number;

@@ -1,5 +1,5 @@
 /** The domains of the transcripts of a real Xen 4.17 host (reference/real-xen), as xend would tell of them. */
-import type { DomainFigures, MachineFigures, VcpuFigures } from "../api/figures.ts";
+import { type DomainFigures, type MachineFigures, UNSCHEDULED, type VcpuFigures } from "../api/figures.ts";
 import type { DomainDetail, DomainState, NodeInfo } from "../api/types.ts";
 
 export const NO_STATE: DomainState = {
@@ -145,15 +145,7 @@ export const VCPU_FIGURES: VcpuFigures = {
   state: "running",
   pcpu: 0,
   seconds: 11.7,
-  runnableSeconds: 0,
-  blockedSeconds: 0,
-  switches: 0,
-  migrations: 0,
-  wakes: 0,
-  parks: 0,
-  credit: 0,
-  priority: "under",
-  retired: 0,
+  ...UNSCHEDULED,
 };
 
 export const DOM0_FIGURES: DomainFigures = {

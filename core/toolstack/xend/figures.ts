@@ -1,12 +1,13 @@
 /** The figures of the machine and its domains, from what the host, XenStore and xend know: cheap, for it is asked for every second. */
-import type {
-  DomainFigures,
-  DomainInspection,
-  MachineFigures,
-  PcpuFigures,
-  VbdFigures,
-  VcpuFigures,
-  VifFigures,
+import {
+  type DomainFigures,
+  type DomainInspection,
+  type MachineFigures,
+  type PcpuFigures,
+  UNSCHEDULED,
+  type VbdFigures,
+  type VcpuFigures,
+  type VifFigures,
 } from "../api/figures.ts";
 import type { DeviceRecord, DomainSummary, NodeInfo } from "../api/types.ts";
 import type { ControlledHost, DeviceCounters } from "../host.ts";
@@ -103,15 +104,7 @@ export function dom0Figures({ name, uuid, state, seconds, memoryKiB, vcpus, star
       state: id === 0 ? "running" : "blocked",
       pcpu: id,
       seconds: seconds / vcpus,
-      runnableSeconds: 0,
-      blockedSeconds: 0,
-      switches: 0,
-      migrations: 0,
-      wakes: 0,
-      parks: 0,
-      credit: 0,
-      priority: "under",
-      retired: 0,
+      ...UNSCHEDULED,
     })),
     weight: 256,
     cap: 0,
