@@ -1,6 +1,7 @@
 /** The xenolith command in a process of its own, driven as a user or a pipeline drives it. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { v8Option, wantsChecks } from "../core/toolstack/v8_flags.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -10,10 +11,10 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** With XENOLITH_EXECUTABLE set every session is one of that executable, else of the sources. */
+/** With XENOLITH_EXECUTABLE set every session is one of that executable, else of the sources, as deno.json's tasks run them. */
 const EXECUTABLE = Deno.env.get("XENOLITH_EXECUTABLE");
 export const COMMAND = EXECUTABLE === undefined
-  ? [Deno.execPath(), "run", "-A", "--unstable-worker-options", "mod.ts"]
+  ? [Deno.execPath(), "run", "-A", "--unstable-worker-options", v8Option(wantsChecks()), "mod.ts"]
   : [EXECUTABLE];
 
 export class Session implements AsyncDisposable {

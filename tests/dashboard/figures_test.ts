@@ -47,7 +47,8 @@ place.test("memory, vCPUs and CPU time are those of `list` and `top -b`", { size
       assert.equal(row["MAXMEM(k)"], String(maxMemoryKiB), name);
     }
     assert.equal(row["VCPUS"], String(vcpus), name);
-    for (const title of ["MEM(%)", "MAXMEM(%)", "NETS", "VBDS", "VBD_RD", "SSID"]) {
+    // Domain-0's memory is xend's own, which is another one each time.
+    for (const title of [...(domid === 0 ? [] : ["MEM(%)"]), "MAXMEM(%)", "NETS", "VBDS", "VBD_RD", "SSID"]) {
       assert.equal(row[title], batch.get(name)![title], `${name}: ${title}`);
     }
   }
