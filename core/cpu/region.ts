@@ -13,10 +13,13 @@ import type { HotBlock } from "./profile.ts";
 import { REC_BACK, REC_BASE_SLOT, REC_LENGTH, REC_OFFSET, REC_SLOT, RECORD_BYTES } from "./record.ts";
 import { RegionLinkage } from "./region_linkage.ts";
 import { type RegionInstruction, RegionMachine, type Touched } from "./region_machine.ts";
+import { TABLE_LIMITS } from "./runtime.ts";
 
 /** Blocks of one region at most, and instructions. */
 const MAXIMUM_NODES = 16;
 const MAXIMUM_INSTRUCTIONS = 128;
+/** Entries that the function table grows by. */
+const GROWTH = 1024;
 
 /** One block of a region. */
 interface Node {
@@ -72,7 +75,8 @@ export class RegionTranslator {
     });
     for (const { block, name } of made) {
       const slot = this.#nextSlot++;
-      if (slot >= exports.table.length) throw new RangeError("the function table has no room for regions");
+      // Throws a RangeError at the table's maximum.
+      if (slot >= exports.table.length) exports.table.grow(Math.min(GROWTH, TABLE_LIMITS.maximum - slot));
       exports.table.set(slot, instance.exports[name] as () => number);
       Atomics.store(this.#i32, (block.record + REC_SLOT) >>> 2, slot);
     }

@@ -40,7 +40,8 @@ export type HandlerBody = (f: HandlerBuilder, ctx: I32, rec: I32, left: I32, hot
 
 type HotBody = (f: HandlerBuilder, ctx: I32, rec: I32, left: I32, head: I64) => void;
 
-export const TABLE_LIMITS = { initial: 0x4000, maximum: 0x10000 };
+/** Room for the handlers; it grows for regions. Each domain has a table on each pCPU: 24 bytes an entry. */
+export const TABLE_LIMITS = { initial: 0x1800, maximum: 0x10000 };
 
 const IMPORTED_HELPERS = [
   "random",
@@ -61,9 +62,6 @@ export const LINKS = [
   "check",
   "capture",
 ] as const;
-
-/** Slots that regions get, after the handlers. */
-export const REGION_SLOTS = 4096;
 
 export class Runtime extends Linkage {
   readonly m = new ModuleBuilder("cpu");
@@ -237,6 +235,10 @@ export class Runtime extends Linkage {
         f.return(i32.or(page, i32.and(low, 0xfff)));
       },
     );
+    const { initial } = TABLE_LIMITS;
+    if (this.#handlers.length >= initial) {
+      throw new Error(`${this.#handlers.length} handlers in a table of ${initial}`);
+    }
     m.elem(this.table, 1, this.#handlers);
     m.export("run", run);
     m.export("enter", enter);
