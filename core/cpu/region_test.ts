@@ -104,3 +104,16 @@ Deno.test("a translated loop sees a kick, and code written under it", () => {
   m.rip = code;
   assert.equal(exitName(m.run(1000)), "INT3");
 });
+
+Deno.test("the function table grows for regions", () => {
+  const { m, hot } = profiled();
+  const translator = new RegionTranslator(m.engine, image);
+  const { table } = m.engine.exports;
+  const before = table.length;
+  for (let slot = image.regionSlot; slot < before; slot += hot.length) {
+    assert.equal(translator.translate(hot), hot.length);
+  }
+  assert.ok(table.length > before);
+  restart(m);
+  assert.equal(exitName(m.run(100_000_000)), "INT3");
+});
