@@ -1,61 +1,29 @@
 /** What lies around the memories of a running xend's domains, as the host's kernel says. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { XendClient } from "../core/toolstack/api/client.ts";
+import { mappings } from "../core/hypervisor/testing/mappings.ts";
 import { CHECKS_VARIABLE } from "../core/toolstack/v8_flags.ts";
+import { echo, inPlace } from "./xend_in_place.ts";
 
 const RESERVATION = 2 ** 32;
 const UNCHECKED = "--no-wasm-bounds-checks";
 const SIZES_MIB = [64, 96, 64];
 
-interface Mapping {
-  readonly from: number;
-  readonly to: number;
-  readonly may: string;
-}
-
-/** Neighbours with the same permissions are one. */
-function mappings(pid: number): Mapping[] {
-  const made: Mapping[] = [];
-  for (const line of Deno.readTextFileSync(`/proc/${pid}/maps`).trim().split("\n")) {
-    const [, from, to, may] = /^([0-9a-f]+)-([0-9a-f]+) (\S+)/.exec(line)!;
-    const mapping = { from: parseInt(from, 16), to: parseInt(to, 16), may };
-    const last = made.at(-1);
-    if (last?.to === mapping.from && last.may === may) {
-      made[made.length - 1] = { ...mapping, from: last.from };
-    } else made.push(mapping);
-  }
-  return made;
-}
-
 /** A xend with a domain of each size. */
 async function withXend(checks: boolean, look: (pid: number) => void): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "xend-" });
-  const paths = { state: join(directory, "state"), log: join(directory, "log"), run: directory };
   const before = Deno.env.get(CHECKS_VARIABLE);
   Deno.env.set(CHECKS_VARIABLE, checks ? "1" : "0");
   try {
-    using client = await XendClient.connect({ paths, start: true });
-    try {
+    await inPlace(async (paths) => {
+      using client = await XendClient.connect({ paths, start: true });
       for (const [n, memory] of SIZES_MIB.entries()) {
-        await client.create({
-          fileName: "echo.cfg",
-          text: `name = "echo${n}"\nkernel = "builtin:echo"\nmemory = ${memory}\n`,
-          overrides: [],
-          directory: "/",
-          paused: false,
-          defineOnly: false,
-          environment: {},
-        });
+        await client.create(echo(`echo${n}`, { overrides: [`memory=${memory}`] }));
       }
       look((await client.status()).pid);
-    } finally {
-      await client.stop(0);
-    }
+    });
   } finally {
     if (before === undefined) Deno.env.delete(CHECKS_VARIABLE);
     else Deno.env.set(CHECKS_VARIABLE, before);
-    await Deno.remove(directory, { recursive: true });
   }
 }
 

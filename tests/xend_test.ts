@@ -4,58 +4,9 @@ import { join } from "node:path";
 import { density } from "../bench/xend_bench.ts";
 import { XendClient, XendFailure } from "../core/toolstack/api/client.ts";
 import { EXIT_LOCKED, selfCommand } from "../core/toolstack/api/launch.ts";
-import type { CreateRequest } from "../core/toolstack/api/types.ts";
-import { apiSocket, debugLog, type XendPaths } from "../core/toolstack/xend/paths.ts";
+import { apiSocket, debugLog } from "../core/toolstack/xend/paths.ts";
 import { OFFLINE } from "./guests.ts";
-
-async function inPlace(test: (paths: XendPaths) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "xend-" });
-  const paths = { state: join(directory, "state"), log: join(directory, "log"), run: directory };
-  try {
-    await test(paths);
-  } finally {
-    await stop(paths);
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
-/** Until its process has ended. */
-async function stop(paths: XendPaths): Promise<void> {
-  try {
-    using client = await XendClient.connect({ paths });
-    const { pid } = await client.status();
-    await client.stop(0);
-    await ended(pid);
-  } catch (error) {
-    if (!(error instanceof XendFailure) || error.code !== "not-running") throw error;
-  }
-}
-
-async function ended(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      // A zombie, whose parent is gone, has no command line.
-      if (Deno.readTextFileSync(`/proc/${pid}/cmdline`) === "") return;
-    } catch (error) {
-      const isGone = error instanceof Deno.errors.NotFound ||
-        error instanceof Error && /No such process/.test(error.message);
-      if (isGone) return;
-      throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const echo = (name: string, more: Partial<CreateRequest> = {}): CreateRequest => ({
-  fileName: "echo.cfg",
-  text: `name = "${name}"\nkernel = "builtin:echo"\nmemory = 16\n`,
-  overrides: [],
-  directory: "/",
-  paused: false,
-  defineOnly: false,
-  environment: {},
-  ...more,
-});
+import { echo, ended, inPlace } from "./xend_in_place.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

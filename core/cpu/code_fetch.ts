@@ -103,8 +103,7 @@ export class CodeFetch {
         const second = () => {
           const next = ((low & ~0xfff) >>> 0) + 4096;
           const carried = next > 0xffffffff && i32[(ctx + CTX.mode) >>> 2] === 64 ? 1 : 0;
-          const page = this.#fetchAddress(ctx, next | 0, (high + carried) | 0);
-          return page;
+          return this.#fetchAddress(ctx, next | 0, (high + carried) | 0);
         };
         let made = this.decoder.block(cache, frame, low & 0xfff, codeMode, second);
         if (made.record === 0) return false;

@@ -75,7 +75,7 @@ export class RegionTranslator {
     });
     for (const { block, name } of made) {
       const slot = this.#nextSlot++;
-      // Throws a RangeError at the table's maximum.
+      if (slot >= TABLE_LIMITS.maximum) throw new RangeError("the function table has no room for regions");
       if (slot >= exports.table.length) exports.table.grow(Math.min(GROWTH, TABLE_LIMITS.maximum - slot));
       exports.table.set(slot, instance.exports[name] as () => number);
       Atomics.store(this.#i32, (block.record + REC_SLOT) >>> 2, slot);

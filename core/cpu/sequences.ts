@@ -30,8 +30,6 @@ const makeNode = (): Node => ({ slot: 0, next: new Map() });
 /** Finds the longest sequence that a block has at some place. */
 export class SequenceMatcher {
   readonly #root = makeNode();
-  /** By slot: a sequence starts with it. Most do not, and this is quicker to see than in a map. */
-  readonly #starts = new Uint8Array(0x10000);
 
   /** @param table see sequenceTable */
   constructor(table: Uint16Array) {
@@ -44,13 +42,11 @@ export class SequenceMatcher {
         node = next;
       }
       node.slot = table[end];
-      this.#starts[table[at + 1]] = 1;
     }
   }
 
   /** @returns the slot of the longest sequence among slots[from..end), or 0 */
   longest(slots: Uint16Array, from: number, end: number): number {
-    if (this.#starts[slots[from]] === 0) return 0;
     let node: Node | undefined = this.#root;
     let found = 0;
     for (let i = from; i < end; i++) {

@@ -8,6 +8,7 @@
  * V8 has no way to ask for the guard: address space is taken with it at its end, and all but the guard is given back just before V8 asks for as much.
  */
 import { reserveMemory } from "../cpu/layout.ts";
+import { openLibc } from "./libc.ts";
 
 const RESERVATION = 1n << 32n;
 /** More than any constant of an access and its size. */
@@ -31,34 +32,26 @@ export interface AddressSpace {
 }
 
 function open(): AddressSpace | undefined {
-  if (Deno.build.os !== "linux") return undefined;
-  try {
-    const { mmap, munmap } = Deno.dlopen("libc.so.6", {
-      mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "usize" },
-      munmap: { parameters: ["usize", "usize"], result: "i32" },
-    }).symbols;
-    const unmap = (address: bigint, bytes: bigint) => {
-      munmap(address, bytes);
-    };
-    return {
-      map(bytes, at) {
-        const exact = at === undefined ? 0 : MAP_FIXED_NOREPLACE;
-        const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | exact;
-        const address = mmap(at ?? 0n, bytes, PROT_NONE, flags, -1, 0n);
-        if (address === MAP_FAILED) return undefined;
-        if (at === undefined || address === at) return address;
-        // A kernel before 4.17 takes it for a hint.
-        unmap(address, bytes);
-        return undefined;
-      },
-      unmap,
-      addressOf: ({ buffer }) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(buffer))),
-    };
-  } catch (error) {
-    // No permission, another C library, a build without FFI.
-    if (!(error instanceof Error)) throw error;
-    return undefined;
-  }
+  const libc = openLibc({
+    mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "usize" },
+    munmap: { parameters: ["usize", "usize"], result: "i32" },
+  });
+  if (libc === undefined) return undefined;
+  const unmap = (address: bigint, bytes: bigint) => void libc.munmap(address, bytes);
+  return {
+    map(bytes, at) {
+      const exact = at === undefined ? 0 : MAP_FIXED_NOREPLACE;
+      const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | exact;
+      const address = libc.mmap(at ?? 0n, bytes, PROT_NONE, flags, -1, 0n);
+      if (address === MAP_FAILED) return undefined;
+      if (at === undefined || address === at) return address;
+      // A kernel before 4.17 takes it for a hint.
+      unmap(address, bytes);
+      return undefined;
+    },
+    unmap,
+    addressOf: ({ buffer }) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(buffer))),
+  };
 }
 
 let opened: { space: AddressSpace | undefined } | undefined;

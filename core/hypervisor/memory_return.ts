@@ -1,8 +1,9 @@
 /**
  * Gives memory back to the host. A memory's pages: madvise(MADV_DONTNEED) on Linux through FFI, after which they read as zero (which is the scrub too).
- * What the runtime freed: malloc_trim(3) of glibc. With guarded_memory.ts what uses FFI, and only in the main thread. Where it cannot be used `returnPages` says
+ * What the runtime freed: malloc_trim(3) of glibc. Where it cannot be used `returnPages` says
  * so and the memory is dropped instead.
  */
+import { openGlibc, openLibc } from "./libc.ts";
 
 const MADV_DONTNEED = 4;
 const PAGE = 4096;
@@ -12,20 +13,10 @@ type Madvise = (address: Deno.PointerValue, length: bigint, advice: number) => n
 type MadviseAt = (address: bigint, length: bigint, advice: number) => number;
 
 function open(): { madvise: Madvise; madviseAt: MadviseAt } | undefined {
-  if (Deno.build.os !== "linux") return undefined;
-  for (const name of ["libc.so.6", "libc.so"]) {
-    try {
-      const library = Deno.dlopen(name, {
-        madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
-        madviseAt: { name: "madvise", parameters: ["usize", "usize", "i32"], result: "i32" },
-      });
-      return library.symbols;
-    } catch (error) {
-      // No permission, another C library, a build without FFI: the next name, or none.
-      if (!(error instanceof Error)) throw error;
-    }
-  }
-  return undefined;
+  return openLibc({
+    madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+    madviseAt: { name: "madvise", parameters: ["usize", "usize", "i32"], result: "i32" },
+  });
 }
 
 let madvise: Madvise | undefined;
@@ -68,17 +59,10 @@ const M_ARENA_MAX = -8;
 const THRESHOLD_BYTES = 1 << 20;
 
 function openMalloc() {
-  if (Deno.build.os !== "linux") return undefined;
-  try {
-    return Deno.dlopen("libc.so.6", {
-      malloc_trim: { parameters: ["usize"], result: "i32" },
-      mallopt: { parameters: ["i32", "i32"], result: "i32" },
-    }).symbols;
-  } catch (error) {
-    // As above; a C library other than glibc has no such functions.
-    if (!(error instanceof Error)) throw error;
-    return undefined;
-  }
+  return openGlibc({
+    malloc_trim: { parameters: ["usize"], result: "i32" },
+    mallopt: { parameters: ["i32", "i32"], result: "i32" },
+  });
 }
 
 let malloc: ReturnType<typeof openMalloc>;

@@ -10,7 +10,7 @@ export const CHECKS_VARIABLE = "XENOLITH_BOUNDS_CHECKS";
 const UNCHECKED = "--no-wasm-bounds-checks";
 
 /** deno.json's tasks say the same. */
-export const V8_FLAGS: readonly string[] = [
+const V8_FLAGS: readonly string[] = [
   // V8 counts a domain's whole memory against its heap's limit and slows down beyond it (core/hypervisor/memory_pool.ts).
   "--max-old-space-size=200000",
   UNCHECKED,

@@ -197,11 +197,9 @@ export function fitColumns(width: number, options: FitOptions = {}): FittedColum
     );
   let room = width + 1;
   const chosen = new Set<string>();
-  const place = (column: Column) => {
-    if (inOrder) return COLUMNS.findIndex(({ id }) => id === column.id);
-    return width >= XENTOP_WIDTH && !isXentops(column) ? COLUMNS.length + column.rank : column.rank;
-  };
-  for (const { id, width } of wanted.toSorted((a, b) => place(a) - place(b))) {
+  const place = (column: Column) =>
+    width >= XENTOP_WIDTH && !isXentops(column) ? COLUMNS.length + column.rank : column.rank;
+  for (const { id, width } of inOrder ? wanted : wanted.toSorted((a, b) => place(a) - place(b))) {
     // The first stays, cut by whoever draws it.
     if (chosen.size > 0 && width + 1 > room) {
       if (inOrder) break;

@@ -1,7 +1,7 @@
 /** The view of the command lines that actions ran, with what they printed. */
 import type { Command } from "../keys/ui_state.ts";
 import { harmless, type Line, line, type Role, span, widthOf, wrapText } from "./line.ts";
-import { clock } from "../model/mod.ts";
+import { logEntry } from "./log_entry.ts";
 
 const STATES: Readonly<Record<Command["state"], readonly [word: string, role: Role]>> = {
   running: ["running", "warning"],
@@ -9,8 +9,6 @@ const STATES: Readonly<Record<Command["state"], readonly [word: string, role: Ro
   failed: ["FAILED", "bad"],
 };
 
-/** Time and state. */
-const INDENT = 18;
 const PRINTED_INDENT = 4;
 
 /** What is too long goes on in the next line: one may want to copy all of it. */
@@ -23,8 +21,6 @@ export function commandLines(commands: readonly Command[], width: number): Line[
     ];
   }
   return commands.flatMap(({ at, line: text, state, output }) => {
-    const [word, role] = STATES[state];
-    const [first, ...more] = wrapText(harmless(text), width - INDENT);
     const printed = output.trimEnd();
     const rows = printed === ""
       ? []
@@ -32,8 +28,7 @@ export function commandLines(commands: readonly Command[], width: number): Line[
     // Tables are 80 columns wide and stay tables.
     const indent = rows.every((row) => widthOf(row) + PRINTED_INDENT <= width) ? PRINTED_INDENT : 0;
     return [
-      line(span(clock(at), "dim"), "  ", span(word.padEnd(8), role), span(first, "strong")),
-      ...more.map((part) => line(" ".repeat(INDENT), span(part, "strong"))),
+      ...logEntry(at, STATES[state], text, "strong", width),
       ...rows.flatMap((row) => wrapText(row, width - indent)).map((row) => line(" ".repeat(indent), row)),
     ];
   });
