@@ -179,6 +179,19 @@ Deno.test("lists: states, JSON, uptime and names", async () => {
   assert.deepEqual(JSON.parse((await command("dmesg --json")).out), ["(XEN) one", "(XEN) two"]);
 });
 
+Deno.test("info FIELD: the value alone, of all names that begin so, as xl_info.c", async () => {
+  assert.deepEqual(await command("info free_memory", "xl"), { code: 0, out: "1754\n", err: "", asked: [] });
+  assert.equal((await command("info xen_m", "xm")).out, "4\n17\n");
+  assert.equal((await command("info virt_caps", "xl")).out, "pv gnttab-v1\n");
+  assert.deepEqual(JSON.parse((await command("info xen_m --json")).out), { xen_major: 4, xen_minor: 17 });
+  // xl prints everything with -n, and nothing for what it does not know.
+  assert.match((await command("info -n free_memory", "xl")).out, /^host [^]*\ncpu_topology/);
+  assert.deepEqual(await command("info colour", "xl"), { code: 0, out: "", err: "", asked: [] });
+  const unknown = await command("info fre_memory");
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.err, /info has no field "fre_memory": did you mean free_memory\?/);
+});
+
 Deno.test("what xend cannot do is said, and xendomains' failures are", async () => {
   const refused = () => Promise.reject(new XendFailure("not-supported", "pinning of vCPUs is not supported"));
   assert.deepEqual(await command("vcpu-pin 1 0 0", "xenolith", { pin: refused }), {
@@ -236,6 +249,7 @@ Deno.test("completions", async () => {
     domains: () => Promise.resolve([{ word: "a", summary: "" }, { word: "b", summary: "" }]),
     managed: () => Promise.resolve([{ word: "b", summary: "" }]),
     nodes: (path) => Promise.resolve(path === "/local/" ? ["domain"] : []),
+    nodeFields: () => Promise.resolve([{ word: "free_memory", summary: "1754" }]),
   };
   const words = async (...line: string[]) => {
     const found = await completionsOf(line, source);

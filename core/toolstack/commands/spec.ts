@@ -11,6 +11,7 @@ export type ValueKind =
   | "configuration"
   | "setting"
   | "path" // of XenStore
+  | "node-field" // of `info`
   | "text";
 
 export interface ArgumentSpec {

@@ -34,8 +34,8 @@ export function nodeLines(node: NodeInfo, numa: boolean): (readonly [key: string
     ["threads_per_core", "1"],
     ["cpu_mhz", node.cpuMhz.toFixed(3)],
     ["hw_caps", node.hwCaps ?? "00000000:00000000:00000000:00000000:00000000:00000000:00000000:00000000"],
-    // PV guests with version 1 and 2 grant tables; nothing else runs.
-    ["virt_caps", "pv gnttab-v1 gnttab-v2"],
+    // PV guests with grant tables of version 1; nothing else runs.
+    ["virt_caps", "pv gnttab-v1"],
     ["total_memory", String(mib(node.totalMemoryKiB))],
     ["free_memory", String(mib(node.freeMemoryKiB))],
     ["sharing_freed_memory", "0"],
@@ -69,6 +69,16 @@ export function nodeText(node: NodeInfo, numa: boolean, dialect: "xl" | "xm"): s
     // xl ends the line of a table's title after the colon; xm has a blank there as everywhere.
     return `${left(key, 23)}:${value === "" && dialect === "xl" && TITLES.has(key) ? "" : ` ${value}`}\n`;
   }).join("");
+}
+
+/**
+ * Values alone of the lines whose keys begin with `field`, as `xl info FIELD` prints them (xl_info.c, maybe_printf). Without the topology, as there.
+ * @returns "" when there is no such key
+ */
+export function nodeFieldText(node: NodeInfo, field: string): string {
+  return nodeLines(node, false).map((line) =>
+    typeof line !== "string" && line[0].startsWith(field) ? `${line[1]}\n` : ""
+  ).join("");
 }
 
 const TITLES = new Set(["cpu_topology", "device topology", "numa_info"]);

@@ -1,5 +1,6 @@
 /** What can stand at the end of a command line. */
 import { argumentsOf } from "./position.ts";
+import { nodeRecord } from "../../format/node_info.ts";
 import type { Context } from "../context.ts";
 import { findCommand } from "../names.ts";
 import { type CommandSpec, GLOBAL_OPTIONS, optionsOf, type OptionSpec, type ValueKind } from "../spec.ts";
@@ -19,6 +20,8 @@ export interface Source {
   managed(): Promise<readonly Candidate[]>;
   /** Names below a path of XenStore. */
   nodes(path: string): Promise<readonly string[]>;
+  /** What `info` tells. */
+  nodeFields(): Promise<readonly Candidate[]>;
 }
 
 const named = ({ name, summary }: CommandSpec): Candidate => ({ word: name, summary });
@@ -50,6 +53,8 @@ async function values(
       if (parent === "") return [{ word: "/", summary: "" }];
       return (await source.nodes(parent)).map((name) => ({ word: parent + name, summary: "" }));
     }
+    case "node-field":
+      return await source.nodeFields();
     case "setting":
     case "text":
       return [];
@@ -120,6 +125,14 @@ export function liveSource(context: Context): Source {
       if (xend === undefined) return [];
       const folder = path === "/" ? "/" : path.replace(/\/$/, "");
       return await xend.xenstoreExists(folder) ? await xend.xenstoreList(folder) : [];
+    },
+    async nodeFields() {
+      const xend = await context.runningXend();
+      if (xend === undefined) return [];
+      return Object.entries(nodeRecord(await xend.node())).map(([word, value]) => ({
+        word,
+        summary: `${value}`,
+      }));
     },
   };
 }

@@ -1,9 +1,12 @@
 /** `info`, `dmesg`, `log`, `debug-keys`, `xendomains`. */
 import { XendFailure } from "../../api/client.ts";
-import { nodeRecord, nodeText } from "../../format/node_info.ts";
+import type { NodeInfo } from "../../api/types.ts";
+import { nearest } from "../../config/suggestion.ts";
+import { nodeFieldText, nodeRecord, nodeText } from "../../format/node_info.ts";
 import { left } from "../../format/text.ts";
-import type { Xend } from "../context.ts";
+import type { Context, Xend } from "../context.ts";
 import { CommandError } from "../errors.ts";
+import type { Invocation } from "../invocation.ts";
 import type { Runner } from "../spec.ts";
 import { json } from "./domains.ts";
 
@@ -16,10 +19,25 @@ export const info: Runner = async (invocation, context) => {
     return 0;
   }
   const node = await xend.node();
+  const [field] = invocation.words;
+  // With -n xl prints everything all the same.
+  if (field !== undefined && !invocation.has("numa")) return infoField(node, field, invocation, context);
   if (invocation.json) context.print(json(nodeRecord(node)));
   else context.print(nodeText(node, invocation.has("numa"), context.dialect === "xl" ? "xl" : "xm"));
   return 0;
 };
+
+/** xl knows no wrong field: it prints nothing then. @throws CommandError */
+function infoField(node: NodeInfo, field: string, { json: asJson }: Invocation, context: Context): number {
+  const found = Object.entries(nodeRecord(node)).filter(([key]) => key.startsWith(field));
+  if (found.length === 0 && context.dialect !== "xl") {
+    const near = nearest(field, Object.keys(nodeRecord(node)));
+    const hint = near === undefined ? "`info` lists them" : `did you mean ${near}?`;
+    throw new CommandError(`info has no field ${JSON.stringify(field)}: ${hint}`, "usage");
+  }
+  context.print(asJson ? json(Object.fromEntries(found)) : nodeFieldText(node, field));
+  return 0;
+}
 
 export const dmesg: Runner = async (invocation, context) => {
   const xend = await context.xend();

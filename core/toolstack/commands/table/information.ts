@@ -58,12 +58,17 @@ export const INFORMATION: readonly CommandSpec[] = [
     name: "info",
     group,
     summary: "about the host",
-    arguments: [],
+    description:
+      "With a field: its value alone. As xl's, a beginning of its name is enough, and all that begin so are printed.",
+    arguments: [{ name: "field", kind: "node-field", summary: "one of its names", optional: true }],
     options: [
       { short: "n", long: "numa", summary: "with the topology" },
       { short: "c", long: "config", summary: "xend's configuration" },
     ],
-    examples: [{ line: "info --json", does: "for a program" }],
+    examples: [
+      { line: "info --json", does: "for a program" },
+      { line: "info free_memory", does: "MiB, nothing else" },
+    ],
     printsJson: true,
     load: async () => (await import("../run/host.ts")).info,
   },
