@@ -65,6 +65,7 @@ const differs = (part: (screen: string) => unknown, undo = ""): Expectation => (
 /** The first domains, in this order. */
 export const LONG_NAME = "gamma-whose-name-is-far-too-long-for-its-column";
 const FIRST_DOMAINS = ["Domain-0", "alpha", "beta", LONG_NAME];
+export const THIRD_DOMAIN = FIRST_DOMAINS[2];
 export const LAST_DOMAIN = "d14";
 
 /** The selection stands on the third domain; where is it then? */

@@ -4,7 +4,7 @@ import type { KeyContext } from "../../tui/keys/actions.ts";
 import { KEY_TABLE, type KeyEntry } from "../../tui/keys/table.ts";
 import { hasSelected } from "./domain_table.ts";
 import { CLEAR_ESCAPE, keyBytes } from "./key_bytes.ts";
-import { EXPECTATIONS, LAST_DOMAIN, LONG_NAME, PLACES } from "./key_expectations.ts";
+import { EXPECTATIONS, LAST_DOMAIN, LONG_NAME, PLACES, THIRD_DOMAIN } from "./key_expectations.ts";
 import { KEY, type ScreenSession } from "./screen_session.ts";
 import { XendPlace } from "./xend_place.ts";
 
@@ -28,10 +28,12 @@ Deno.test("every key of the table is expected to do something, in every place wh
 
 /** To a place, from wherever one is. */
 async function comeTo(top: ScreenSession, context: KeyContext): Promise<void> {
-  // Out of a list, out of a detail, the filter forgotten.
-  await top.press(CLEAR_ESCAPE.repeat(3));
-  await top.waitFor(PLACES.domains.marker, 10);
-  await top.press(KEY.home + KEY.down + KEY.down + PLACES[context].enter);
+  // Out of a list, out of a detail, the filter forgotten. There and back: what shows is not from before.
+  await top.press(CLEAR_ESCAPE.repeat(3) + KEY.end);
+  await top.waitFor(hasSelected(LAST_DOMAIN), 10);
+  await top.press(KEY.home + KEY.down + KEY.down);
+  await top.waitFor(hasSelected(THIRD_DOMAIN), 10);
+  await top.press(PLACES[context].enter);
   await top.waitFor(PLACES[context].marker, 10);
 }
 

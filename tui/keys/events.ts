@@ -33,6 +33,8 @@ export interface UiWorld {
   /** Lines of the part that scrolls, and how far it can. */
   readonly page: number;
   readonly scrollLimit: number;
+  /** Columns that the first step to the right passes: fewer would not show. */
+  readonly firstPan: number;
   readonly now: number;
 }
 

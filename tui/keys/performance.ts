@@ -109,7 +109,13 @@ export function perform(state: UiState, action: Action, world: UiWorld, key?: Ke
     }
     case "pan": {
       const most = Math.max(0, world.columns.length - state.hiddenColumns.length - 2);
-      return done({ ...state, pan: Math.max(0, Math.min(state.pan + action.direction, most)) });
+      const { pan } = state;
+      const moved = action.direction > 0
+        ? Math.max(world.firstPan, pan + 1)
+        : pan <= world.firstPan
+        ? 0
+        : pan - 1;
+      return done({ ...state, pan: Math.min(moved, most) });
     }
     case "open":
       return done(open(state, action.overlay));

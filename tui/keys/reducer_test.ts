@@ -121,6 +121,17 @@ Deno.test("arrows show the columns that do not fit", () => {
   assert.equal(play(["Right"]).state.pan, 1);
   assert.equal(play(["Right", "Right", "Right"]).state.pan, 1);
   assert.equal(play(["Right", "Left", "Left"]).state.pan, 0);
+  // The first step passes what had no room.
+  const columns = ["NAME", "ID", "STATE", "CPU(%)", "MEM(k)"].map((id) => ({
+    id,
+    title: id,
+    descends: false,
+  }));
+  const world = testWorld(ROWS, { firstPan: 2, columns });
+  assert.equal(play(["Right"], {}, world).state.pan, 2);
+  assert.equal(play(["Right", "Right"], {}, world).state.pan, 3);
+  assert.equal(play(["Right", "Right", "Left"], {}, world).state.pan, 2);
+  assert.equal(play(["Right", "Left"], {}, world).state.pan, 0);
 });
 
 Deno.test("the column of names stays, the others come and go", () => {

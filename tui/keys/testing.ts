@@ -39,6 +39,7 @@ export function testWorld(rows: readonly DomainRow[], changes: Partial<UiWorld> 
       candidates.flatMap((candidate, index) => matches(pattern, candidate) ? [index] : []),
     page: 10,
     scrollLimit: 100,
+    firstPan: 1,
     now: 1_700_000_000_000,
     ...changes,
   };

@@ -216,6 +216,16 @@ export function fitColumns(width: number, options: FitOptions = {}): FittedColum
   return { columns, left: wanted.filter(({ id }) => !chosen.has(id)) };
 }
 
+/**
+ * How many columns behind the first the first step of moving through them passes: up to the first of those that were chosen by rank, for what
+ * stood before it had no room and its going would not show.
+ * @param fitted without `inOrder`
+ */
+export function firstPan({ columns, left }: FittedColumns): number {
+  const first = COLUMNS.indexOf(COLUMNS.find(({ id }) => id === columns[1]?.id) ?? COLUMNS[1]);
+  return 1 + left.filter((column) => COLUMNS.findIndex(({ id }) => id === column.id) < first).length;
+}
+
 /** A cell as wide as its column; what is longer is cut, as xentop cuts names. */
 export function cell(column: Column, row: DomainRow, context: ColumnContext): string {
   return padded(column, column.text(row, context));

@@ -17,6 +17,7 @@ export {
   columnById,
   type ColumnContext,
   COLUMNS,
+  firstPan,
   fitColumns,
   type FitOptions,
   type FittedColumns,

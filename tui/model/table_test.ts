@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { TOP_COLUMNS } from "../../core/toolstack/format/top.ts";
-import { cell, type ColumnContext, COLUMNS, fitColumns, headerCell } from "./columns.ts";
+import { cell, type ColumnContext, COLUMNS, firstPan, fitColumns, headerCell } from "./columns.ts";
 import { fuzzyFind, fuzzyMatch, matchIndices } from "./fuzzy.ts";
 import { NO_RATES } from "../../core/toolstack/format/rates.ts";
 import { rowWindow, tableRows } from "./table.ts";
@@ -149,6 +149,17 @@ Deno.test("as many columns as fit, in the table's order; the name takes what is 
   assert.deepEqual(moved, [name, ...others.slice(0, moved.length - 1)]);
   assert.ok(moved.length > 5);
   assert.equal(fitColumns(400).left.length, 0);
+  // A step to the right shows, at every width and whatever is hidden.
+  for (const hidden of [[], ["state"], ["id", "state", "cpu"], COLUMNS.slice(2).map(({ id }) => id)]) {
+    for (let width = 20; width < 400; width++) {
+      const fitted = fitColumns(width, { hidden });
+      const passed = COLUMNS.slice(1).filter(({ id }) => !hidden.includes(id)).slice(0, firstPan(fitted));
+      const moved = fitColumns(width, { hidden: [...hidden, ...passed.map(({ id }) => id)], inOrder: true });
+      if (fitted.columns.length < 2) continue;
+      assert.ok(!moved.columns.some(({ id }) => id === fitted.columns[1].id), `${width}`);
+      assert.ok(passed.slice(0, -1).every(({ id }) => fitted.left.some((column) => column.id === id)));
+    }
+  }
   const full = fitColumns(60, { nameWidth: 30, fullName: true }).columns[0];
   assert.equal(full.width, 30);
 });

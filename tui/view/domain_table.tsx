@@ -9,6 +9,7 @@ import {
   type ColumnContext,
   COLUMNS,
   type DomainRow,
+  firstPan,
   fitColumns,
   rowWindow,
   type Snapshot,
@@ -115,16 +116,19 @@ export function DomainTable({ ui, snapshot, table, width, height, top, viewport 
     sparkline: (series, cells, most) => look.sparkline(series, cells, most),
   }), [totalMemoryKiB, look]);
   const nameWidth = Math.max(0, ...snapshot.rows.map(({ figures }) => figures.name.length));
+  const { hiddenColumns, fullName } = ui;
+  const unmoved = useMemo(
+    () => fitColumns(width, { hidden: hiddenColumns, nameWidth, fullName }),
+    [width, hiddenColumns, nameWidth, fullName],
+  );
+  viewport.firstPan = firstPan(unmoved);
   const hidden = panned(ui).join(" ");
   const { columns, left } = useMemo(
     () =>
-      fitColumns(width, {
-        hidden: hidden.split(" "),
-        nameWidth,
-        fullName: ui.fullName,
-        inOrder: ui.pan > 0,
-      }),
-    [width, hidden, nameWidth, ui.fullName, ui.pan > 0],
+      ui.pan === 0
+        ? unmoved
+        : fitColumns(width, { hidden: hidden.split(" "), nameWidth, fullName, inOrder: true }),
+    [width, hidden, nameWidth, fullName, ui.pan > 0, unmoved],
   );
   const { networks, vbds, vcpus, repeatHeader } = ui;
   const details = useMemo((): TopOptions => ({ networks, vbds, vcpus, repeatHeader }), [

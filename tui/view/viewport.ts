@@ -16,6 +16,8 @@ export class Viewport {
   scrollLimit = 0;
   /** Index of the table's first row that shows. */
   tableStart = 0;
+  /** Columns of the table that the first step to the right passes. */
+  firstPan = 1;
   /** UUIDs of the table's rows by line of the screen. */
   rows: ReadonlyMap<number, string> = new Map();
   /** What else can be clicked on. */

@@ -56,6 +56,7 @@ export function worldOf(
     match: matchIndices,
     page: viewport.page,
     scrollLimit: viewport.scrollLimit,
+    firstPan: viewport.firstPan,
     now,
   };
 }
