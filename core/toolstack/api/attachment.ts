@@ -34,8 +34,9 @@ export function serveAttachment(
     if (!(error instanceof URIError)) throw error;
     throw new XendError("bad-request", "the domain's name is not URL-encoded");
   }
-  const entry = xend.find(id);
-  void entry.existing;
+  const ended = xend.recentlyEnded(id);
+  const entry = ended?.entry ?? xend.find(id);
+  if (ended === undefined) void entry.existing;
   const output = entry.console.follow(new URLSearchParams(match[2]).get("history") !== "0");
   let timer: ReturnType<typeof setTimeout> | undefined;
   const input = (bytes: Uint8Array) => {
@@ -60,7 +61,10 @@ export function serveAttachment(
   });
   socket.on("end", () => socket.end());
   socket.on("data", input);
-  socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: xen-console\r\n\r\n");
+  const reason = ended === undefined ? "" : `Xen-Ended: ${ended.reason}\r\n`;
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: xen-console\r\n${reason}\r\n`,
+  );
   if (head.length > 0) input(head);
   const send = async () => {
     for await (const bytes of output) {

@@ -10,6 +10,7 @@ import type {
   ErrorCode,
   NodeInfo,
   SchedulerParameters,
+  ShutdownReason,
   XendEvent,
   XendStatus,
 } from "./types.ts";
@@ -49,6 +50,8 @@ export interface ConsoleConnection {
   readonly output: AsyncIterable<Uint8Array>;
   input(bytes: Uint8Array): Promise<void>;
   close(): void;
+  /** It ended by itself a moment ago, for this reason, and is gone: there is only what it wrote. */
+  readonly ended?: ShutdownReason;
 }
 
 function isAbsent(error: unknown): boolean {
@@ -225,7 +228,8 @@ export class XendClient implements Disposable {
       `POST ${path} HTTP/1.1\r\nHost: xend\r\nConnection: Upgrade\r\nUpgrade: xen-console\r\nContent-Length: 0\r\n\r\n`;
     try {
       await writeAll(connection, new TextEncoder().encode(head));
-      const rest = await readUpgrade(connection);
+      const { head: reply, rest } = await readUpgrade(connection);
+      const ended = /^xen-ended: (\w+)/im.exec(reply)?.[1];
       let isClosed = false;
       const close = () => {
         if (!isClosed) connection.close();
@@ -237,6 +241,7 @@ export class XendClient implements Disposable {
           if (!isClosed) await writeAll(connection, bytes);
         },
         close,
+        ...ended === undefined ? {} : { ended: ended as ShutdownReason },
       };
     } catch (error) {
       connection.close();
@@ -459,7 +464,7 @@ async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void>
 }
 
 /** Reads the reply's head. @returns what came after it. @throws XendFailure when the connection was not upgraded */
-async function readUpgrade(connection: Deno.Conn): Promise<Uint8Array> {
+async function readUpgrade(connection: Deno.Conn): Promise<{ head: string; rest: Uint8Array }> {
   let bytes = new Uint8Array(0);
   const buffer = new Uint8Array(16384);
   const head = () => new TextDecoder("latin1").decode(bytes);
@@ -470,7 +475,7 @@ async function readUpgrade(connection: Deno.Conn): Promise<Uint8Array> {
     const end = head().indexOf("\r\n\r\n");
     if (end >= 0) {
       upgraded = /^HTTP\/1\.1 101 /.test(head());
-      if (upgraded) return bytes.subarray(end + 4);
+      if (upgraded) return { head: head().slice(0, end), rest: bytes.subarray(end + 4) };
     }
     if (count === null) break;
   }

@@ -192,6 +192,16 @@ Deno.test("events and consoles are streams; a client that leaves is forgotten", 
   assert.equal(text, "before after");
   await fails(client.attachConsole("a"), "no-such-domain");
 
+  // One that ended by itself is still read for a moment; not one that was destroyed.
+  await client.create(fakeRequest({ name: "brief" }));
+  host.last.print("all that it says");
+  host.last.end("poweroff");
+  while (xend.list().some(({ name }) => name === "brief")) await settle();
+  const late = await client.attachConsole("brief");
+  assert.equal(late.ended, "poweroff");
+  assert.equal(await new Response(ReadableStream.from(late.output)).text(), "all that it says");
+  await fails(client.domain("brief"), "no-such-domain");
+
   await client.create(fakeRequest({ name: "c" }));
   const leaving = await client.attachConsole("c", false);
   assert.equal(xend.find("c").console.followers, 1);

@@ -7,6 +7,7 @@ import { endAction, preservedSuffix } from "./domain_end.ts";
 import { DomainEntry, type Incarnation } from "./domain_entry.ts";
 import type { DomainSource } from "./domain_source.ts";
 import type { DomainTable } from "./domain_table.ts";
+import type { EndedConsoles } from "./ended_consoles.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { XendLog } from "./log.ts";
 import type { RecordKeeper } from "./record_keeper.ts";
@@ -22,6 +23,7 @@ export interface LifeWorld {
   readonly host: ControlledHost;
   readonly source: DomainSource;
   readonly table: DomainTable;
+  readonly endedConsoles: EndedConsoles;
   readonly records: RecordKeeper;
   readonly events: EventHub;
   readonly log: XendLog;
@@ -184,9 +186,13 @@ export class LifeCycle {
 
   /** The end of a domain's life: it is destroyed; unless it is managed, nothing is left of it. */
   async end(entry: DomainEntry): Promise<void> {
-    if (entry.incarnation !== undefined) await this.dismantle(entry, entry.incarnation);
+    const { incarnation, domid } = entry;
+    if (incarnation !== undefined) await this.dismantle(entry, incarnation);
     entry.console.end();
-    if (!entry.managed) this.world.table.remove(entry);
+    if (entry.managed) return;
+    this.world.table.remove(entry);
+    const reason = incarnation?.end?.reason;
+    if (reason !== undefined) this.world.endedConsoles.keep({ entry, domid, reason });
   }
 
   /** Tells what became of a domain. */

@@ -6,6 +6,7 @@ import { coreDumpPath, dumpCore } from "./controls.ts";
 import { DomainEntry } from "./domain_entry.ts";
 import type { DomainSource } from "./domain_source.ts";
 import { DomainTable } from "./domain_table.ts";
+import { EndedConsoles, type EndedDomain } from "./ended_consoles.ts";
 import { XendError } from "./errors.ts";
 import { EventHub } from "./event_hub.ts";
 import { LifeCycle } from "./life_cycle.ts";
@@ -39,6 +40,7 @@ export class Xend {
   readonly log: XendLog;
   readonly #records: RecordKeeper;
   readonly #table = new DomainTable();
+  readonly #endedConsoles = new EndedConsoles();
   readonly #overview: Overview;
   readonly #lives: LifeCycle;
   readonly #dumpDirectory: string;
@@ -53,6 +55,7 @@ export class Xend {
     this.#lives = new LifeCycle({
       ...options,
       table: this.#table,
+      endedConsoles: this.#endedConsoles,
       records: this.#records,
       events: this.events,
       log,
@@ -113,6 +116,11 @@ export class Xend {
   /** A domain by name, domid or uuid. @throws XendError no-such-domain; wrong-state for Domain-0 */
   find(id: string): DomainEntry {
     return this.#table.find(id);
+  }
+
+  /** A domain that ended by itself a moment ago, for its console; undefined while there is one of that name. */
+  recentlyEnded(id: string): EndedDomain | undefined {
+    return this.#table.lookup(id) === undefined ? this.#endedConsoles.find(id) : undefined;
   }
 
   // ---- life cycle

@@ -4,7 +4,7 @@ import { EXIT } from "../../exit_codes.ts";
 import type { Terminal } from "../../console/terminal.ts";
 import type { Context, Xend } from "../context.ts";
 import { restoreOnSignals, verdict } from "../ends.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, UnknownDomain } from "../errors.ts";
 import type { Runner } from "../spec.ts";
 import { about, domainOf } from "./domains.ts";
 
@@ -99,8 +99,8 @@ export async function attach(xend: Xend, context: Context, options: AttachOption
       say(`left the console of ${name}; it goes on`);
       return EXIT.ok;
     }
-    const end = await watcher.end(name, END_EVENT_MS);
-    const { code, words } = verdict(end?.reason);
+    const end = connection.ended === undefined ? await watcher.end(name, END_EVENT_MS) : undefined;
+    const { code, words } = verdict(connection.ended ?? end?.reason);
     if (end?.registers !== undefined) context.say(end.registers);
     say(`${name} ${words}`);
     return code;
@@ -141,6 +141,19 @@ export function parseEscape(text: string): number {
   return code;
 }
 
+/** @throws CommandError: managed, and does not run */
+async function nameOf(xend: Xend, id: string): Promise<string> {
+  try {
+    const { name, domid } = await domainOf(xend, id);
+    if (domid !== undefined) return name;
+    throw new CommandError(`${name} is not running; start -c ${name} starts it and attaches`);
+  } catch (error) {
+    // It may have ended just now: then xend still has what it wrote.
+    if (error instanceof UnknownDomain) return id;
+    throw error;
+  }
+}
+
 export const console: Runner = async (invocation, context) => {
   const [id] = invocation.words;
   const escape = invocation.text("escape");
@@ -152,12 +165,8 @@ export const console: Runner = async (invocation, context) => {
     throw new CommandError("a PV domain has its PV console alone: -t pv -n 0");
   }
   const xend = await context.xend();
-  const { name, domid } = await domainOf(xend, id);
-  if (domid === undefined) {
-    throw new CommandError(`${name} is not running; start -c ${name} starts it and attaches`);
-  }
   return await attach(xend, context, {
-    name,
+    name: await nameOf(xend, id),
     quiet: invocation.has("quiet") || context.dialect !== "xenolith",
     history: !invocation.has("from-now"),
     escapeKey,
