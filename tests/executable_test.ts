@@ -18,9 +18,20 @@ async function sourcesDigest(): Promise<string> {
     const { isDirectory } = await Deno.stat(join(ROOT, path));
     if (!isDirectory) return void hash.update(`${path}\0`).update(await Deno.readFile(join(ROOT, path)));
     const names = (await Array.fromAsync(Deno.readDir(join(ROOT, path)))).map(({ name }) => name).sort();
-    for (const name of names) if (!name.endsWith("_test.ts")) await add(join(path, name));
+    for (const name of names) if (!/_test\.tsx?$/.test(name)) await add(join(path, name));
   };
-  for (const path of ["deno.json", "deno.lock", "mod.ts", "configs", "core", "tools/compile"]) {
+  for (
+    const path of [
+      "deno.json",
+      "deno.lock",
+      "mod.ts",
+      "dashboard.ts",
+      "configs",
+      "core",
+      "tui",
+      "tools/compile",
+    ]
+  ) {
     await add(path);
   }
   return hash.digest("hex").slice(0, 20);
@@ -165,6 +176,11 @@ Deno.test("xend is the executable itself: a domain is created, listed, and all e
     assert.equal(code, 0, err);
     const program = await Deno.realPath(`/proc/${pid}/exe`);
     assert.ok(program.startsWith(machine.folder), `xend runs ${program}`);
+    const again = await machine.run(["xend", "restart", "--json"]);
+    assert.equal(again.code, 0, again.err);
+    assert.equal(again.err, "xenolith: these domains were destroyed: alone\n");
+    assert.notEqual(JSON.parse(again.out).pid, pid);
+    assert.equal((await machine.run(["create", "guest.cfg"])).code, 0);
     const list = await machine.run(["list"]);
     assert.equal(list.code, 0, list.err);
     assert.match(list.out, /^Name +ID +Mem[^\n]*\nDomain-0 +0 [^\n]*\nalone +1 +16 +1 [^\n]*\n$/);

@@ -18,13 +18,35 @@ export class BundleError extends Error {
 /** Writes the bundle into a folder that is made. @returns the paths of its files in it, sorted */
 export async function bundle(folder: string): Promise<string[]> {
   mkdirSync(folder, { recursive: true });
+  const plain = await Deno.makeTempDir({ prefix: "xenolith-bundle-" });
+  try {
+    await Promise.all([runBundler(folder, ["--minify"]), runBundler(plain, [])]);
+    checkDisposals(plain, folder);
+  } finally {
+    await Deno.remove(plain, { recursive: true });
+  }
+  supplyRequire(folder);
+  for (const path of ASSETS) {
+    mkdirSync(join(folder, dirname(path)), { recursive: true });
+    await Deno.copyFile(join(ROOT, path), join(folder, path));
+  }
+  const digest = generatorDigest();
+  if (digest === undefined) throw new BundleError("the interpreter's sources cannot be read");
+  const interpreter = new FileInterpreterStore(join(folder, INTERPRETER_FOLDER), () => digest);
+  buildInterpreter({}, interpreter);
+  if (interpreter.load({}) === undefined) throw new BundleError("the interpreter was not written");
+  await Deno.writeTextFile(join(folder, GENERATOR_DIGEST), `${digest}\n`);
+  return [...filesBelow(folder, "")].sort();
+}
+
+async function runBundler(folder: string, options: readonly string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "bundle",
       "--quiet",
       "--code-splitting",
-      "--minify",
       "--keep-names",
+      ...options,
       // Ink asks for it in development only.
       "--external",
       "react-devtools-core",
@@ -38,18 +60,27 @@ export async function bundle(folder: string): Promise<string[]> {
     stderr: "piped",
   }).output();
   if (!success) throw new BundleError(new TextDecoder().decode(stderr));
-  supplyRequire(folder);
-  for (const path of ASSETS) {
-    mkdirSync(join(folder, dirname(path)), { recursive: true });
-    await Deno.copyFile(join(ROOT, path), join(folder, path));
-  }
-  const digest = generatorDigest();
-  if (digest === undefined) throw new BundleError("the interpreter's sources cannot be read");
-  const interpreter = new FileInterpreterStore(join(folder, INTERPRETER_FOLDER), () => digest);
-  buildInterpreter({}, interpreter);
-  if (interpreter.load({}) === undefined) throw new BundleError("the interpreter was not written");
-  await Deno.writeTextFile(join(folder, GENERATOR_DIGEST), `${digest}\n`);
-  return [...filesBelow(folder, "")].sort();
+}
+
+/**
+ * The minifier takes `using x = make(); x.once()` for `make().once()`: nothing is disposed of then (a lock stayed taken).
+ * @throws BundleError
+ */
+function checkDisposals(plain: string, minified: string): void {
+  const wanted = usingsBelow(plain, /^\s*(?:await )?using ([\w$]+) =/gm);
+  const kept = usingsBelow(minified, /\busing ([\w$]+)=/g);
+  if (wanted.length === kept.length) return;
+  throw new BundleError(
+    `the minifier has dropped ${wanted.length - kept.length} of the \`using\` declarations of ${
+      wanted.join(", ")
+    }: where such a variable is used once, write try and finally`,
+  );
+}
+
+function usingsBelow(folder: string, pattern: RegExp): string[] {
+  return [...filesBelow(folder, "")].filter((path) => path.endsWith(".js")).flatMap((path) =>
+    [...Deno.readTextFileSync(join(folder, path)).matchAll(pattern)].map((match) => match[1])
+  );
 }
 
 /** What a bundle has in the place of `require`, which Ink's CommonJS packages call for node's own modules: it looks for a real one first. */

@@ -35,8 +35,13 @@ async function connected(paths: XendPaths): Promise<XendClient | undefined> {
 /** The lock is free once xend's process has ended. */
 async function untilGone(paths: XendPaths): Promise<void> {
   for (;;) {
-    using file = Deno.openSync(lockFile(paths), { read: true, write: true });
-    if (await file.tryLock(true)) return;
+    const file = Deno.openSync(lockFile(paths), { read: true, write: true });
+    // Not `using`: the bundle's minifier drops it.
+    try {
+      if (await file.tryLock(true)) return;
+    } finally {
+      file.close();
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -108,7 +113,6 @@ export async function xend(command: XendCommand, output: CommandOutput): Promise
       return EXIT.error;
     }
   }
-  using client = await XendClient.connect({ paths, start: true, xendArguments });
-  if (command.json) output.print(JSON.stringify(await client.status(), undefined, 2) + "\n");
-  return EXIT.ok;
+  (await XendClient.connect({ paths, start: true, xendArguments }))[Symbol.dispose]();
+  return command.json ? await status(paths, true, output) : EXIT.ok;
 }

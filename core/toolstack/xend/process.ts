@@ -58,11 +58,11 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     return error instanceof LockHeld ? EXIT_LOCKED : EXIT.error;
   }
   using _lock = lock;
+  let xend: Xend | undefined;
   using log = new XendLog({
     path: join(paths.log, "xend.log"),
     onLine: (line) => xend?.events.emit({ type: "log", at: Date.now(), line }),
   });
-  let xend: Xend | undefined;
   const dmesg: string[] = [];
   const host = await startXenHost({
     pcpus: options.pcpus,
