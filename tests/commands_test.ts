@@ -100,6 +100,8 @@ Deno.test("a domain that crashed and is kept: its state, its console, what can n
   assert.match((await xl("list builtin")).stdout, /\nbuiltin .* ---sc- /);
   assert.equal((await xm("domstate builtin")).stdout, "crashed\n");
   assert.match((await xenolith("console builtin")).stdout, /> fault/);
+  // xenconsole, behind xl and xm, has no code for a crash.
+  assert.match((await xl(`create -c ${BUILTIN} name=other`, 0, "fault\n")).stdout, /> fault/);
   assert.match((await xenolith("pause builtin", 1)).stderr, /builtin has ended already \(crash\)/);
   await xenolith("reset builtin");
   const [, port] = /127\.0\.0\.1:(\d+)/.exec((await xenolith("gdb builtin")).stdout) ?? [];
@@ -135,6 +137,11 @@ Deno.test("console on a terminal: keys reach the guest, ^] detaches, it goes on,
   // What it wrote before is shown to the next one as well; without a terminal ^] is a byte like others.
   const { stdout } = await xenolith("console -q builtin", 0, "halt\n");
   assert.match(stdout, /power off[\s\S]*Goodbye/);
+  // It is gone; who comes a moment late still reads what it said, and how it ended.
+  const late = await xenolith("console builtin");
+  assert.equal(late.stdout, stdout);
+  assert.match(late.stderr, /builtin powered off\n$/);
+  assert.match((await xenolith("list builtin", 1)).stderr, /Domain .builtin. does not exist/);
 });
 
 Deno.test("a closed pipe ends a command quietly; a full disk is told of", async () => {

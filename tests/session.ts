@@ -1,5 +1,6 @@
 /** The xenolith command in a process of its own, driven as a user or a pipeline drives it. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { v8Option, wantsChecks } from "../core/toolstack/v8_flags.ts";
 
@@ -16,6 +17,21 @@ const EXECUTABLE = Deno.env.get("XENOLITH_EXECUTABLE");
 export const COMMAND = EXECUTABLE === undefined
   ? [Deno.execPath(), "run", "-A", "--unstable-worker-options", v8Option(wantsChecks()), "mod.ts"]
   : [EXECUTABLE];
+
+let links: string | undefined;
+
+/** What to run for a program of that name: the executable goes by the name that it is called by. */
+function commandAs(name: string | undefined): string[] {
+  if (EXECUTABLE === undefined || name === undefined || name === "xenolith") return COMMAND;
+  links ??= Deno.makeTempDirSync({ prefix: "xenolith-links-" });
+  const link = join(links, name);
+  try {
+    Deno.symlinkSync(EXECUTABLE, link);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  return [link];
+}
 
 export class Session implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -38,7 +54,7 @@ export class Session implements AsyncDisposable {
     terminal: boolean | { readonly rows: number; readonly columns: number; readonly deviceFile?: string } =
       false,
   ) {
-    const command = [...COMMAND, ...args];
+    const command = [...commandAs(environment.XENOLITH_AS), ...args];
     const quoted = command.map((word) => `'${word}'`).join(" ");
     const size = typeof terminal === "object"
       ? `tty > ${

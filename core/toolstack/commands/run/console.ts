@@ -99,6 +99,8 @@ export async function attach(xend: Xend, context: Context, options: AttachOption
       say(`left the console of ${name}; it goes on`);
       return EXIT.ok;
     }
+    // xenconsole, which xm and xl leave the terminal to, has no words or codes for how a domain ended (tools/console/client/main.c).
+    if (context.dialect !== "xenolith") return EXIT.ok;
     const end = connection.ended === undefined ? await watcher.end(name, END_EVENT_MS) : undefined;
     const { code, words } = verdict(connection.ended ?? end?.reason);
     if (end?.registers !== undefined) context.say(end.registers);
