@@ -38,9 +38,14 @@ export class Collector {
   }
 }
 
-/** A thread's heap and what hangs from it has to grow so much before an idle collection, bytes: by much at any time, by little now and then. */
+/**
+ * A thread's heap and what hangs from it has to grow so much before an idle collection, bytes: by much at any time, by little now and then. And by such
+ * a part of what the last one kept: a collection takes time by what lives, and what grows while domains are created lives.
+ */
 const MUCH = 8 << 20;
+const MUCH_OF_KEPT = 1 / 2;
 const LITTLE = 3 << 20;
+const LITTLE_OF_KEPT = 1 / 8;
 /** Little garbage is left alone for so long after a collection, which takes 60 ms of CPU time: an idle guest's pCPU makes 3 MiB in 15 s. */
 const REST_MS = 60_000;
 /** Milliseconds between two looks. */
@@ -67,8 +72,11 @@ export class IdleCollector {
     const now = this.now();
     if (now - this.#lookedAt < LOOK_PERIOD_MS) return false;
     this.#lookedAt = now;
-    const enough = now - this.#collectedAt < REST_MS ? MUCH : LITTLE;
-    if (this.held() - this.#kept < enough || !this.collect()) return false;
+    const kept = this.#kept;
+    const enough = now - this.#collectedAt < REST_MS
+      ? Math.max(MUCH, kept * MUCH_OF_KEPT)
+      : Math.max(LITTLE, kept * LITTLE_OF_KEPT);
+    if (this.held() - kept < enough || !this.collect()) return false;
     this.#collectedAt = now;
     this.#kept = this.held();
     return true;

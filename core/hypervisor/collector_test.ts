@@ -43,6 +43,19 @@ Deno.test("the little garbage of an idle thread is collected once a minute", () 
   );
 });
 
+Deno.test("while what lives grows, as when domains are created, collections stay few", () => {
+  const heap = { held: 12 * MIB, now: 0, collections: 0 };
+  const collect = () => ++heap.collections > 0;
+  const collector = new IdleCollector(() => heap.held, collect, () => heap.now);
+  for (let second = 0; second < 100; second++) {
+    heap.now += 1000;
+    heap.held += MIB;
+    collector.idle();
+  }
+  // By 8 MiB each time it would be 14.
+  assert.ok(heap.collections >= 3 && heap.collections <= 7, `${heap.collections} collections`);
+});
+
 Deno.test("a thread that is idle a thousand times a second looks seldom", () => {
   const { heap, collector } = fakeHeap();
   for (let look = 0; look < 10_000; look++) {
