@@ -62,12 +62,12 @@ export class Pcpu {
     const wake = Atomics.load(this.#words, this.#wake);
     if (Atomics.load(this.#words, this.#mail) !== 0) {
       // Before a domain is gone that was billed.
-      machine.scheduler.settle(machine.now());
+      machine.scheduler.accounting.settle(machine.now());
       this.takeOrders();
     }
     const now = machine.now();
     this.#fireTimers(now);
-    machine.scheduler.accountWhenDue(now);
+    machine.scheduler.accounting.accountWhenDue(now);
     const index = machine.scheduler.pick(now);
     if (index === NONE) return this.#sleep(wake, now);
     const { owner, vcpuId } = machine.scheduler.entry(index);
@@ -84,7 +84,7 @@ export class Pcpu {
     } finally {
       const end = machine.now();
       machine.scheduler.unpick(index, end, vcpu);
-      if (machine.meter?.isDue) machine.scheduler.settle(end);
+      if (machine.meter?.isDue) machine.scheduler.accounting.settle(end);
     }
   }
 
@@ -152,7 +152,7 @@ export class Pcpu {
         this.#fireTimers(now);
         this.#periodic(vcpu, now);
         if (scheduler.look(vcpu.index, now)) break;
-        if (machine.meter?.isDue) scheduler.settle(now);
+        if (machine.meter?.isDue) scheduler.accounting.settle(now);
         boundary = Math.min(scheduler.boundary(), now + LOOK_PERIOD);
         if (sched.periodicPeriod !== 0) {
           boundary = Math.min(boundary, sched.periodicLast + sched.periodicPeriod);

@@ -29,7 +29,7 @@ Deno.test("those with credits go before those without, in turn; flags take vCPUs
   assert.equal(Math.round(one.sched.credit), -200);
   // The accounting makes the first one OVER.
   now += 30e6;
-  scheduler.accountWhenDue(now);
+  scheduler.accounting.accountWhenDue(now);
   assert.equal(machine.header.accountings, 1);
   assert.ok(one.sched.credit > -200 && two.sched.credit > -100);
   scheduler.setFlags(two, PauseFlag.DOMAIN_PAUSED);

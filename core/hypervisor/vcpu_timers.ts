@@ -70,7 +70,7 @@ export class VcpuTimers {
       if (pollDeadline <= now && (entry.flags & PauseFlag.POLL) !== 0) {
         entry.pollTimedOut = 1;
         entry.flags &= ~(PauseFlag.BLOCKED | PauseFlag.POLL);
-        scheduler.wakeEntry(index, now);
+        scheduler.queue.wake(index, now);
       }
     }
     scheduler.lock.release();

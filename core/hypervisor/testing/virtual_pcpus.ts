@@ -152,7 +152,7 @@ export class VirtualPcpus {
       if (!scheduler.look(index, now) && entry.flags === 0 && !isPreempted) return;
       scheduler.unpick(index, now, vcpu);
     }
-    scheduler.accountWhenDue(now);
+    scheduler.accounting.accountWhenDue(now);
     const next = scheduler.pick(now);
     const sleeper = this.#sleepers.get(next);
     if (sleeper !== undefined && sleeper.wokenAt !== 0) {
