@@ -83,6 +83,15 @@ async function configurations(): Promise<string[]> {
   return found.sort();
 }
 
+/** A signal takes a moment to stop all threads: until then nothing may go on. */
+const STOPPING_MS = 100;
+
+/** The whole job, as the terminal does: the shell waits for what started us, too. */
+async function stop(): Promise<void> {
+  Deno.kill(0, "SIGTSTP");
+  await new Promise((resolve) => setTimeout(resolve, STOPPING_MS));
+}
+
 function dashboardTerminal(): DashboardTerminal {
   const terminal = processTerminal();
   const encoder = new TextEncoder();
@@ -95,6 +104,7 @@ function dashboardTerminal(): DashboardTerminal {
       return () => Deno.removeSignalListener("SIGWINCH", listener);
     },
     setRaw: (raw) => terminal.setRaw(raw),
+    stop,
   };
 }
 

@@ -46,13 +46,18 @@ export class Session implements AsyncDisposable {
 
   /**
    * @param terminal the command gets a pseudo-terminal (by util-linux' script), whose keys `send` presses; with a size,
-   * it has that many rows and columns, and its name (/dev/pts/N) is written to `deviceFile`
+   * it has that many rows and columns, and its name (/dev/pts/N) is written to `deviceFile`; with `shell` that runs there, and the test types
+   * the command (SESSION_COMMAND) into it
    */
   constructor(
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
-    terminal: boolean | { readonly rows: number; readonly columns: number; readonly deviceFile?: string } =
-      false,
+    terminal: boolean | {
+      readonly rows: number;
+      readonly columns: number;
+      readonly deviceFile?: string;
+      readonly shell?: string;
+    } = false,
   ) {
     const command = [...commandAs(environment.XENOLITH_AS), ...args];
     const quoted = command.map((word) => `'${word}'`).join(" ");
@@ -61,11 +66,12 @@ export class Session implements AsyncDisposable {
         terminal.deviceFile ?? "/dev/null"
       }; stty rows ${terminal.rows} cols ${terminal.columns}; exec `
       : "";
+    const shell = typeof terminal === "object" ? terminal.shell : undefined;
     this.#child = new Deno.Command(terminal !== false ? "script" : command[0], {
-      args: terminal !== false ? ["-qec", size + quoted, "/dev/null"] : command.slice(1),
+      args: terminal !== false ? ["-qec", size + (shell ?? quoted), "/dev/null"] : command.slice(1),
       cwd: ROOT,
       // Domains in the command's own process: tests of guests at the same time share no xend.
-      env: { NO_COLOR: "1", XENOLITH_IN_PROCESS: "1", ...environment },
+      env: { NO_COLOR: "1", XENOLITH_IN_PROCESS: "1", SESSION_COMMAND: quoted, ...environment },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

@@ -35,6 +35,8 @@ export interface DashboardTerminal {
   /** @returns what ends the listening */
   onResize(listener: () => void): () => void;
   setRaw(raw: boolean): void;
+  /** Stops this job as ^Z does in other programs. @returns when it goes on; soon, where nobody controls jobs */
+  stop(): Promise<void>;
 }
 
 export interface DashboardOptions {

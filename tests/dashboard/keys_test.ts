@@ -9,7 +9,7 @@ import { KEY, type ScreenSession } from "./screen_session.ts";
 import { XendPlace } from "./xend_place.ts";
 
 /** They act on a domain at once, or end the dashboard: tests of their own press them (actions_test.ts, and the last one here). */
-const ELSEWHERE = ["attach", "pause", "unpause", "shutdown", "reboot", "quit", "interrupt"];
+const ELSEWHERE = ["attach", "pause", "unpause", "shutdown", "reboot", "quit", "interrupt", "suspend"];
 const CONTEXTS = Object.keys(PLACES) as KeyContext[];
 
 const place = new XendPlace();

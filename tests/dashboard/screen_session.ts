@@ -16,6 +16,11 @@ export interface TerminalSize {
   readonly columns: number;
 }
 
+/** A shell in the command's place: see Session. */
+export interface ShellSize extends TerminalSize {
+  readonly shell: string;
+}
+
 /** Names of keys for `press`, by what a terminal sends. */
 export const KEY = {
   enter: "\r",
@@ -44,16 +49,17 @@ export class ScreenSession implements AsyncDisposable {
 
   constructor(
     args: readonly string[],
-    { rows, columns }: TerminalSize,
+    size: TerminalSize | ShellSize,
     environment: Readonly<Record<string, string>> = {},
   ) {
+    const { rows, columns } = size;
     this.#device = Deno.makeTempFileSync({ prefix: "xenolith-tty-" });
     this.terminal = new xterm.Terminal({ rows, cols: columns, allowProposedApi: true, scrollback: 0 });
     this.session = new Session(
       args,
       // Colours, unlike in the other sessions; its own kind of terminal, whatever the test runs in.
       { NO_COLOR: "", TERM: "xterm-256color", COLORTERM: "truecolor", LC_ALL: "C.UTF-8", ...environment },
-      { rows, columns, deviceFile: this.#device },
+      { ...size, deviceFile: this.#device },
     );
   }
 

@@ -28,6 +28,7 @@ export type ChoiceKind = "create" | "start";
 export type Action =
   | { readonly do: "quit" }
   | { readonly do: "repaint" }
+  | { readonly do: "suspend" }
   | { readonly do: "move"; readonly by: "line" | "page" | "all"; readonly direction: -1 | 1 }
   | { readonly do: "open-detail" }
   | { readonly do: "back" }

@@ -41,6 +41,7 @@ export interface UiWorld {
 export type Effect =
   | { readonly kind: "quit" }
   | { readonly kind: "repaint" }
+  | { readonly kind: "suspend" }
   | { readonly kind: "run"; readonly words: readonly string[] }
   | { readonly kind: "attach"; readonly domain: string }
   | { readonly kind: "load"; readonly choice: ChoiceKind }

@@ -68,6 +68,8 @@ export function perform(state: UiState, action: Action, world: UiWorld, key?: Ke
       return done(state, { kind: "quit" });
     case "repaint":
       return done(state, { kind: "repaint" });
+    case "suspend":
+      return done(state, { kind: "suspend" });
     case "move":
       return done(move(state, world, action.by, action.direction));
     case "open-detail":

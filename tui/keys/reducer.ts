@@ -25,7 +25,9 @@ function press(state: UiState, key: KeyPress, world: UiWorld): Step {
   const refused = refusal(state, entry);
   if (refused !== undefined) return done(say(state, world, "failed", refused));
   const { action } = entry;
-  if (action.do === "quit" || action.do === "repaint") return perform(state, action, world, key);
+  if (action.do === "quit" || action.do === "repaint" || action.do === "suspend") {
+    return perform(state, action, world, key);
+  }
   if (state.overlay !== undefined) return reduceOverlay(state, action, world, key);
   return perform(state, action, world, key);
 }

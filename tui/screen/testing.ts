@@ -99,6 +99,10 @@ export class FakeTerminal implements DashboardTerminal {
     this.isRaw = raw;
   }
 
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+
   resize(columns: number, rows: number): void {
     this.columns = columns;
     this.rows = rows;

@@ -158,6 +158,8 @@ export class Session {
         return this.#ended.resolve(0);
       case "repaint":
         return this.#screen.repaint();
+      case "suspend":
+        return this.#inBackground(this.#suspend());
       case "mouse":
         return this.#screen.setMouse(effect.on);
       case "delay":
@@ -190,6 +192,19 @@ export class Session {
       end(code === 0 ? "done" : "failed", code === 0 || output.trim() !== "" ? output : `exit code ${code}`);
     } catch (error) {
       end("failed", reason(error));
+    }
+    this.#feed.refresh();
+  }
+
+  async #suspend(): Promise<void> {
+    const { terminal } = this.ports;
+    this.#screen.suspend();
+    terminal.setRaw(false);
+    try {
+      await terminal.stop();
+    } finally {
+      terminal.setRaw(true);
+      this.#screen.resume();
     }
     this.#feed.refresh();
   }

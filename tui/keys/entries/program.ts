@@ -58,6 +58,15 @@ export const PROGRAM: readonly Row[] = [
     inPalette: true,
   },
   {
+    id: "suspend",
+    keys: ["^Z"],
+    contexts: [...EVERYWHERE, "help", "columns", "credit", ...TEXT],
+    title: "back to the shell, whose fg comes back here",
+    group: "Program",
+    action: { do: "suspend" },
+    inPalette: true,
+  },
+  {
     id: "quit",
     keys: ["q", "Q"],
     contexts: EVERYWHERE,
