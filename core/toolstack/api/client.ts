@@ -1,5 +1,6 @@
 /** The client of xend's API. It loads nothing heavy: `list` answers within tens of milliseconds. */
 import { apiSocket, checkSocketPath, debugLog, type XendPaths, xendPaths } from "../xend/paths.ts";
+import { exchange, isDisconnection, readOutput, ReplyCut, upgrade, writeAll } from "./unix_http.ts";
 import type { DomainInspection, MachineFigures } from "./figures.ts";
 import type {
   ApiError,
@@ -74,11 +75,10 @@ async function answers(path: string): Promise<boolean> {
 }
 
 export class XendClient implements Disposable {
-  readonly #http: Deno.HttpClient;
+  /** For replies that are streams, once there was one. */
+  #http: Deno.HttpClient | undefined;
 
-  private constructor(readonly paths: XendPaths) {
-    this.#http = Deno.createHttpClient({ proxy: { transport: "unix", path: apiSocket(paths) } });
-  }
+  private constructor(readonly paths: XendPaths) {}
 
   /** @throws XendFailure not-running, not-started, unauthorized; PathError */
   static async connect(options: ConnectOptions = {}): Promise<XendClient> {
@@ -209,7 +209,7 @@ export class XendClient implements Disposable {
 
   /** What is kept of the output; with `follow` the rest as it comes, until the domain's end. */
   async consoleOutput(id: string | number, follow = false): Promise<AsyncIterable<Uint8Array>> {
-    const response = await this.#request(
+    const response = await this.#fetch(
       "GET",
       `/domains/${encodeURIComponent(id)}/console${follow ? "?follow=1" : ""}`,
     );
@@ -224,12 +224,11 @@ export class XendClient implements Disposable {
   async attachConsole(id: string | number, history = true): Promise<ConsoleConnection> {
     const connection = await this.#connect();
     const path = `/api/v1/domains/${encodeURIComponent(id)}/console/attach${history ? "" : "?history=0"}`;
-    const head =
-      `POST ${path} HTTP/1.1\r\nHost: xend\r\nConnection: Upgrade\r\nUpgrade: xen-console\r\nContent-Length: 0\r\n\r\n`;
     try {
-      await writeAll(connection, new TextEncoder().encode(head));
-      const { head: reply, rest } = await readUpgrade(connection);
-      const ended = /^xen-ended: (\w+)/im.exec(reply)?.[1];
+      const answer = await this.#orLost(upgrade(connection, path, "xen-console"));
+      if (!answer.isUpgraded) throw failureOf(answer.reply.status, answer.reply.text);
+      const { head, rest } = answer;
+      const ended = /^xen-ended: (\w+)/im.exec(head)?.[1];
       let isClosed = false;
       const close = () => {
         if (!isClosed) connection.close();
@@ -365,12 +364,11 @@ export class XendClient implements Disposable {
 
   /** GET of a path below /api/v1. */
   async get<T>(path: string): Promise<T> {
-    return await (await this.#request("GET", path)).json();
+    return JSON.parse(await this.#exchange("GET", path));
   }
 
   async post<T>(path: string, body: unknown): Promise<T> {
-    const response = await this.#request("POST", path, body);
-    const text = await response.text();
+    const text = await this.#exchange("POST", path, body);
     return (text === "" ? undefined : JSON.parse(text)) as T;
   }
 
@@ -380,7 +378,7 @@ export class XendClient implements Disposable {
     path: string,
     body?: unknown,
   ): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#request(method, path, body);
+    const response = await this.#fetch(method, path, body);
     return response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
   }
 
@@ -393,40 +391,57 @@ export class XendClient implements Disposable {
     }
   }
 
-  async #text(path: string): Promise<string> {
-    return await (await this.#request("GET", path)).text();
+  #text(path: string): Promise<string> {
+    return this.#exchange("GET", path);
   }
 
-  async #request(
-    method: "GET" | "POST",
-    path: string,
-    body?: unknown,
-  ): Promise<Response> {
+  /** @throws XendFailure not-running, when the connection is lost */
+  async #orLost<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof ReplyCut || isDisconnection(error)) throw this.#lost(error);
+      throw error;
+    }
+  }
+
+  #lost(error: unknown): XendFailure {
+    return new XendFailure(
+      "not-running",
+      `xend does not answer: ${error instanceof Error ? error.message : error}; ${
+        debugLog(this.paths)
+      } may tell why`,
+    );
+  }
+
+  /** A request whose reply is whole. */
+  async #exchange(method: "GET" | "POST", path: string, body?: unknown): Promise<string> {
+    const request = { method, path: `/api/v1${path}`, body: bodyOf(body) };
+    const { status, text } = await this.#orLost(exchange(await this.#connect(), request));
+    if (status >= 200 && status < 300) return text;
+    throw failureOf(status, text);
+  }
+
+  async #fetch(method: "GET" | "POST", path: string, body?: unknown): Promise<Response> {
+    this.#http ??= Deno.createHttpClient({ proxy: { transport: "unix", path: apiSocket(this.paths) } });
     const init: RequestInit & { client: Deno.HttpClient } = { method, client: this.#http };
-    if (body instanceof Uint8Array) {
-      init.body = body.slice();
-      init.headers = { "content-type": "application/octet-stream" };
-    } else if (body !== undefined) {
-      init.body = JSON.stringify(body);
-      init.headers = { "content-type": "application/json" };
+    const content = bodyOf(body);
+    if (content !== undefined) {
+      init.body = content.bytes;
+      init.headers = { "content-type": content.type };
     }
     let response: Response;
     try {
       response = await fetch(`http://xend/api/v1${path}`, init);
     } catch (error) {
-      throw new XendFailure(
-        "not-running",
-        `xend does not answer: ${error instanceof Error ? error.message : error}; ${
-          debugLog(this.paths)
-        } may tell why`,
-      );
+      throw this.#lost(error);
     }
     if (response.ok) return response;
     throw failureOf(response.status, await response.text());
   }
 
   [Symbol.dispose](): void {
-    this.#http.close();
+    this.#http?.close();
   }
 }
 
@@ -449,6 +464,12 @@ async function* lines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<XendEve
   }
 }
 
+function bodyOf(body: unknown): { type: string; bytes: Uint8Array<ArrayBuffer> } | undefined {
+  if (body === undefined) return undefined;
+  if (body instanceof Uint8Array) return { type: "application/octet-stream", bytes: body.slice() };
+  return { type: "application/json", bytes: new TextEncoder().encode(JSON.stringify(body)) };
+}
+
 function failureOf(status: number, text: string): XendFailure {
   try {
     const { code, message } = JSON.parse(text) as ApiError;
@@ -457,52 +478,4 @@ function failureOf(status: number, text: string): XendFailure {
     if (!(error instanceof SyntaxError)) throw error;
   }
   return new XendFailure("internal", `xend replied with status ${status}: ${text.slice(0, 200)}`);
-}
-
-async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await connection.write(rest));
-}
-
-/** Reads the reply's head. @returns what came after it. @throws XendFailure when the connection was not upgraded */
-async function readUpgrade(connection: Deno.Conn): Promise<{ head: string; rest: Uint8Array }> {
-  let bytes = new Uint8Array(0);
-  const buffer = new Uint8Array(16384);
-  const head = () => new TextDecoder("latin1").decode(bytes);
-  let upgraded = false;
-  for (;;) {
-    const count = await connection.read(buffer);
-    if (count !== null) bytes = Uint8Array.of(...bytes, ...buffer.subarray(0, count));
-    const end = head().indexOf("\r\n\r\n");
-    if (end >= 0) {
-      upgraded = /^HTTP\/1\.1 101 /.test(head());
-      if (upgraded) return { head: head().slice(0, end), rest: bytes.subarray(end + 4) };
-    }
-    if (count === null) break;
-  }
-  const text = new TextDecoder().decode(bytes);
-  const status = Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 0);
-  throw failureOf(status, text.slice(text.indexOf("\r\n\r\n") + 4));
-}
-
-async function* readOutput(
-  connection: Deno.Conn,
-  first: Uint8Array,
-  close: () => void,
-): AsyncGenerator<Uint8Array> {
-  try {
-    if (first.length > 0) yield first;
-    const buffer = new Uint8Array(65536);
-    for (;;) {
-      const count = await connection.read(buffer);
-      if (count === null) return;
-      yield buffer.slice(0, count);
-    }
-  } catch (error) {
-    // Closed at this end, or xend is gone.
-    const isEnd = error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
-      error instanceof Deno.errors.ConnectionReset;
-    if (!isEnd) throw error;
-  } finally {
-    close();
-  }
 }
