@@ -167,10 +167,14 @@ export async function judgeClaim({ command, judge }: Claim): Promise<Finding> {
     case "another program":
       await withFolder(command, judge.seconds, (folder) => runToEnd(judge.program, judge.seconds, folder));
       return;
-    case "a file's contents":
+    case "a file's contents": {
+      let finding: Finding;
       await withFolder(command, judge.seconds, async (folder) => {
-        assert.match(await Deno.readTextFile(`${folder}/${judge.path}`), judge.contains);
+        const text = await Deno.readTextFile(`${folder}/${judge.path}`);
+        assert.match(text, judge.contains);
+        finding = judge.contains.exec(text)?.groups?.finding;
       });
-      return;
+      return finding;
+    }
   }
 }
