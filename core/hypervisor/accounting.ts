@@ -15,8 +15,7 @@ import { IndexSet } from "./index_set.ts";
 import { MACHINE, NONE, PauseFlag } from "./layout.ts";
 import type { Lock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
-import type { RunQueue } from "./run_queue.ts";
-import type { SchedEntry } from "./scheduler.ts";
+import type { RunQueue, SchedEntry } from "./run_queue.ts";
 
 /** An accounting that comes late makes up for so many periods. */
 const MOST_PERIODS = 10;

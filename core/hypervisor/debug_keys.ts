@@ -6,7 +6,7 @@ import { RATELIMIT, TICK, TIME_SLICE } from "./credit.ts";
 import { isMasked, isPending } from "./events/pending.ts";
 import type { Machine } from "./machine.ts";
 import { registerDump } from "./register_dump.ts";
-import type { SchedEntry } from "./scheduler.ts";
+import type { SchedEntry } from "./run_queue.ts";
 import { MILLISECOND } from "./time.ts";
 
 type Print = (line: string) => void;

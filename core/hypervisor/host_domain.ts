@@ -9,7 +9,7 @@ import { inspect, type Inspection } from "./inspection.ts";
 import { DomainHeader, NONE, PauseFlag } from "./layout.ts";
 import type { ShutdownName } from "./report.ts";
 import type { GuestStart } from "./guest.ts";
-import type { SchedEntry } from "./scheduler.ts";
+import type { SchedEntry } from "./run_queue.ts";
 import { Runstate, type Vcpu } from "./vcpu.ts";
 
 /** How a domain ended from inside, or that it was destroyed from outside. */

@@ -4,9 +4,9 @@
  */
 import { maskHas, Priority, TIME_SLICE } from "./credit.ts";
 import { IndexSet } from "./index_set.ts";
-import { MACHINE, NONE, PcpuMode } from "./layout.ts";
+import { MACHINE, NONE, PcpuMode, type SchedVcpu } from "./layout.ts";
 import type { Machine } from "./machine.ts";
-import type { SchedEntry } from "./scheduler.ts";
+import type { View } from "./struct.ts";
 import { Runstate, type Vcpu } from "./vcpu.ts";
 
 /** How much longer than its peers a vCPU waits for the pCPU that it ran on last, and for one of its soft affinity. */
@@ -14,6 +14,9 @@ const MOVE_DELAY = TIME_SLICE / 3;
 const SOFT_DELAY = 2 * TIME_SLICE;
 /** A vCPU that did not wait for so many periods has all that it can use: it saves no more. */
 const WAITED_PERIODS = 33;
+
+/** What the machine's table has of a vCPU. */
+export type SchedEntry = View<typeof SchedVcpu.fields>;
 
 export class RunQueue {
   readonly #set: IndexSet;

@@ -19,16 +19,13 @@ import {
 import { MACHINE, MAX_VCPUS, NONE, PauseFlag, PcpuMode, SchedVcpu } from "./layout.ts";
 import type { Lock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
-import { RunQueue } from "./run_queue.ts";
-import type { View } from "./struct.ts";
+import { RunQueue, type SchedEntry } from "./run_queue.ts";
 import { MILLISECOND } from "./time.ts";
 import { Runstate, type Vcpu } from "./vcpu.ts";
 import { VcpuTimers } from "./vcpu_timers.ts";
 
 /** PV vCPUs begin with a periodic timer of 10 ms (Xen: pv_vcpu_initialise). */
 const DEFAULT_PERIOD = 10 * MILLISECOND;
-
-export type SchedEntry = View<typeof SchedVcpu.fields>;
 
 export class Scheduler {
   readonly timers: VcpuTimers;

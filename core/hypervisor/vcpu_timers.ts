@@ -2,7 +2,8 @@
 import { SharedHeap } from "./heap.ts";
 import { MACHINE, PauseFlag } from "./layout.ts";
 import type { Machine } from "./machine.ts";
-import type { SchedEntry, Scheduler } from "./scheduler.ts";
+import type { SchedEntry } from "./run_queue.ts";
+import type { Scheduler } from "./scheduler.ts";
 import type { Vcpu } from "./vcpu.ts";
 
 export class VcpuTimers {

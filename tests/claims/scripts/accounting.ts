@@ -3,25 +3,14 @@
  * `deno run -A accounting.ts FOLDER` leaves the figures and their difference there.
  */
 import { join } from "node:path";
-import { run, Session } from "../../session.ts";
+import { Session } from "../../session.ts";
+import { OwnXend } from "./own_xend.ts";
 
 const BOOT_SECONDS = 240;
 const WATCHED_SECONDS = 30;
 
 const [folder] = Deno.args;
-const environment = {
-  XENOLITH_IN_PROCESS: "0",
-  XENOLITH_STATE_DIR: join(folder, "state"),
-  XENOLITH_LOG_DIR: join(folder, "log"),
-  XENOLITH_RUN_DIR: join(folder, "run"),
-};
-
-async function xenolith(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(args, "", environment, BOOT_SECONDS);
-  if (code !== 0) throw new Error(`${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
+await using xend = new OwnXend(folder);
 /** Of all threads that Deno calls workers: the pCPUs. */
 function hostSeconds(pid: number): number {
   let nanoseconds = 0;
@@ -35,35 +24,31 @@ function hostSeconds(pid: number): number {
 
 async function told(): Promise<number> {
   const { domains }: { domains: { domid: number; cpu_sec: number }[] } = JSON.parse(
-    await xenolith("top", "--json"),
+    await xend.xenolith("top", "--json"),
   );
   return domains.filter(({ domid }) => domid !== 0).reduce((sum, { cpu_sec }) => sum + cpu_sec, 0);
 }
 
-try {
-  await xenolith("create", "configs/debian-shell.cfg", "vcpus=2");
-  {
-    await using console = new Session(["console", "debian-shell"], environment, true);
-    await console.expect(/# /, BOOT_SECONDS);
-    await console.send("for i in 1 2; do while :; do :; done & done\n");
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    await console.send("\x1d");
-    await console.finish();
-  }
-  const { pid }: { pid: number } = JSON.parse(await xenolith("xend", "status", "--json"));
-  const measure = async () => ({ guest: await told(), host: hostSeconds(pid) });
-  const before = await measure();
-  await new Promise((resolve) => setTimeout(resolve, WATCHED_SECONDS * 1000));
-  const after = await measure();
-  const guest = after.guest - before.guest, host = after.host - before.host;
-  const difference = 100 * Math.abs(guest - host) / host;
-  await Deno.writeTextFile(
-    join(folder, "accounting.txt"),
-    `the guest's ${guest.toFixed(2)} s, the host's ${host.toFixed(2)} s\ndifference: ${
-      difference.toFixed(2)
-    } %\n`,
-  );
-  await xenolith("destroy", "debian-shell");
-} finally {
-  await run(["xend", "stop"], "", environment);
+await xend.xenolith("create", "configs/debian-shell.cfg", "vcpus=2");
+{
+  await using console = new Session(["console", "debian-shell"], xend.environment, true);
+  await console.expect(/# /, BOOT_SECONDS);
+  await console.send("for i in 1 2; do while :; do :; done & done\n");
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await console.send("\x1d");
+  await console.finish();
 }
+const { pid } = await xend.status();
+const measure = async () => ({ guest: await told(), host: hostSeconds(pid) });
+const before = await measure();
+await new Promise((resolve) => setTimeout(resolve, WATCHED_SECONDS * 1000));
+const after = await measure();
+const guest = after.guest - before.guest, host = after.host - before.host;
+const difference = 100 * Math.abs(guest - host) / host;
+await Deno.writeTextFile(
+  join(folder, "accounting.txt"),
+  `the guest's ${guest.toFixed(2)} s, the host's ${host.toFixed(2)} s\ndifference: ${
+    difference.toFixed(2)
+  } %\n`,
+);
+await xend.xenolith("destroy", "debian-shell");
