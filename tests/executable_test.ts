@@ -9,6 +9,7 @@ import { gzipSync } from "node:zlib";
 import { builtinGuest } from "../core/toolstack/guests/builtin.ts";
 import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
 import { VERSION } from "../core/toolstack/version.ts";
+import { OFFLINE } from "./guests.ts";
 import { ROOT } from "./session.ts";
 
 /** A digest of everything that goes into the executable. */
@@ -198,6 +199,22 @@ Deno.test("xend is the executable itself: a domain is created, listed, and all e
     assert.equal(stopped.code, 0, stopped.err);
   }
   assert.equal((await machine.run(["xend", "status"])).out, "xend is not running\n");
+});
+
+Deno.test({
+  name: "what tests ask of the commands and of xend from the sources, they get of the executable",
+  ignore: OFFLINE,
+  fn: async () => {
+    const files = ["commands", "xend", "bad_input", "builtin"].map((name) => `tests/${name}_test.ts`);
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "-A", "--unstable-worker-options", "--no-check", ...files],
+      cwd: ROOT,
+      env: { XENOLITH_EXECUTABLE: await executable(), NO_COLOR: "1" },
+    }).output();
+    const text = new TextDecoder();
+    assert.equal(code, 0, `${text.decode(stdout)}${text.decode(stderr)}`);
+    assert.match(text.decode(stdout), /\nok \| \d+ passed \(?.*0 failed/);
+  },
 });
 
 Deno.test("xend's V8 checks bounds when the environment asks for it", async () => {
