@@ -144,6 +144,16 @@ Deno.test("console on a terminal: keys reach the guest, ^] detaches, it goes on,
   assert.match((await xenolith("list builtin", 1)).stderr, /Domain .builtin. does not exist/);
 });
 
+Deno.test("XENCONSOLED_TRACE=guest: consoles are kept in files, one domain's lives in one", async () => {
+  await using place = await Place.make({ XENCONSOLED_TRACE: "guest" });
+  const xl = place.as("xl");
+  const first = await xl(`create -c ${BUILTIN} name=logged`, 0, "one\nhalt\n");
+  const second = await xl(`create -c ${BUILTIN} name=logged`, 0, "two\nhalt\n");
+  assert.match(first.stdout, /> one\r?\n[^]*Goodbye/);
+  const log = await Deno.readTextFile(`${place.folder}/log/console/guest-logged.log`);
+  assert.equal(log, first.stdout + second.stdout);
+});
+
 Deno.test("a closed pipe ends a command quietly; a full disk is told of", async () => {
   await using place = await Place.make();
   const shell = async (script: string) => {

@@ -9,8 +9,9 @@ export const BUILTIN = "configs/builtin.cfg";
 export class Place implements AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
 
-  constructor(readonly folder: string) {
+  constructor(readonly folder: string, more: Readonly<Record<string, string>> = {}) {
     this.environment = {
+      ...more,
       XENOLITH_STATE_DIR: join(folder, "state"),
       XENOLITH_LOG_DIR: join(folder, "log"),
       XENOLITH_RUN_DIR: join(folder, "run"),
@@ -18,8 +19,8 @@ export class Place implements AsyncDisposable {
     };
   }
 
-  static async make(): Promise<Place> {
-    return new Place(await Deno.makeTempDir({ prefix: "commands-" }));
+  static async make(more: Readonly<Record<string, string>> = {}): Promise<Place> {
+    return new Place(await Deno.makeTempDir({ prefix: "commands-" }), more);
   }
 
   /** Runs a command line as a program of that name and asserts its exit code. */

@@ -113,6 +113,10 @@ export function manualPage(): string {
       "XENOLITH_AS",
       "the name to behave as, in place of the one it was called by: xenolith, xm, xl or xentop",
     ],
+    [
+      "XENCONSOLED_TRACE",
+      "guest or all: a xend that is started keeps consoles in files, as with --console-logs",
+    ],
     ["XENOLITH_DEBUG", "1: internal errors show where they came from"],
   ];
   for (const [name, what] of variables) lines.push(".TP", bold(name), sentence(what));

@@ -12,6 +12,8 @@ export interface XendCommand {
   readonly pcpus?: number;
   /** Port on 127.0.0.1 for the API over TCP; 0: a free one. */
   readonly httpPort?: number;
+  /** Consoles in files below the log folder. */
+  readonly consoleLogs?: boolean;
   /** Metrics for Prometheus at /metrics. */
   readonly metrics?: boolean;
 }
@@ -21,6 +23,11 @@ export interface CommandOutput {
   say(line: string): void;
   /** What the command prints. */
   print(text: string): void;
+}
+
+/** As xenconsoled's own variable asks (xenconsoled(8), tools/hotplug's xencommons). */
+function logsConsoles(): boolean {
+  return ["guest", "all"].includes(Deno.env.get("XENCONSOLED_TRACE") ?? "");
 }
 
 async function connected(paths: XendPaths): Promise<XendClient | undefined> {
@@ -94,6 +101,7 @@ export async function xend(command: XendCommand, output: CommandOutput): Promise
       pcpus: command.pcpus,
       httpPort: command.httpPort,
       metrics: command.metrics,
+      consoleLogs: command.consoleLogs === true || logsConsoles(),
       say: (line) => output.say(line),
     });
   }
@@ -101,6 +109,7 @@ export async function xend(command: XendCommand, output: CommandOutput): Promise
     ...(command.pcpus === undefined ? [] : ["--pcpus", String(command.pcpus)]),
     ...(command.httpPort === undefined ? [] : ["--http", String(command.httpPort)]),
     ...(command.metrics === true ? ["--metrics"] : []),
+    ...(command.consoleLogs === true ? ["--console-logs"] : []),
   ];
   if (xendArguments.length > 0) {
     using running = await connected(paths);

@@ -8,6 +8,7 @@ import { DomainEntry, type Incarnation } from "./domain_entry.ts";
 import type { DomainSource } from "./domain_source.ts";
 import type { DomainTable } from "./domain_table.ts";
 import type { EndedConsoles } from "./ended_consoles.ts";
+import type { GuestLogs } from "./guest_logs.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { XendLog } from "./log.ts";
 import type { RecordKeeper } from "./record_keeper.ts";
@@ -27,6 +28,8 @@ export interface LifeWorld {
   readonly records: RecordKeeper;
   readonly events: EventHub;
   readonly log: XendLog;
+  /** Keeps consoles in files. */
+  readonly guestLogs?: GuestLogs;
   /** Where cores go. */
   readonly dumpDirectory: string;
   /** A domain that ends sooner than this after its start is not started again. */
@@ -79,6 +82,7 @@ export class LifeCycle {
 
   #consoleOutput(entry: DomainEntry, bytes: Uint8Array): void {
     entry.console.write(bytes);
+    this.world.guestLogs?.write(entry, bytes);
     const { name, domid } = entry;
     if (domid === undefined || !this.world.events.heard("console")) return;
     const text = entry.consoleText.decode(bytes, { stream: true });
@@ -179,6 +183,7 @@ export class LifeCycle {
     this.#destroying = destroyed.catch(() => {});
     await destroyed;
     if (entry.incarnation === incarnation) entry.incarnation = undefined;
+    this.world.guestLogs?.close(entry.uuid);
     this.world.records.forget("running", entry);
     this.#emit(entry.name, incarnation.domain.domid, "destroyed", incarnation.end?.reason);
     incarnation.settled.resolve();

@@ -14,6 +14,7 @@ import { startXenHost } from "../xen_host.ts";
 import { debugServices } from "./debug_services.ts";
 import { deviceRecords, inspectDevices, watchDevices } from "./devices.ts";
 import { FileSource } from "./domain_source.ts";
+import { GuestLogs } from "./guest_logs.ts";
 import { LockHeld, XendLock } from "./lock.ts";
 import { XendLog } from "./log.ts";
 import {
@@ -34,6 +35,8 @@ export interface XendProcessOptions {
   readonly pcpus?: number;
   /** Serves the API on 127.0.0.1 too; 0: a free port. */
   readonly httpPort?: number;
+  /** Keeps what guests write to their consoles in files below the log folder. */
+  readonly consoleLogs?: boolean;
   /** Serves metrics for Prometheus wherever the API is served. */
   readonly metrics?: boolean;
   /** Told what whoever started it should see. */
@@ -80,6 +83,7 @@ export async function runXend(options: XendProcessOptions): Promise<number> {
     debugKey: (key) => host.host.debugKeys(key),
     dmesg: () => dmesg.map((line) => `${line}\n`).join(""),
     clearDmesg: () => void dmesg.splice(0),
+    ...(options.consoleLogs === true ? { guestLogs: new GuestLogs(paths.log, log) } : {}),
     state: new StateStore(paths.state),
     source: new FileSource({
       apt: { cache: cacheDirectory(), progress: (line) => log.info(line) },

@@ -9,6 +9,7 @@ import { DomainTable } from "./domain_table.ts";
 import { EndedConsoles, type EndedDomain } from "./ended_consoles.ts";
 import { XendError } from "./errors.ts";
 import { EventHub } from "./event_hub.ts";
+import type { GuestLogs } from "./guest_logs.ts";
 import { LifeCycle } from "./life_cycle.ts";
 import { XendLog } from "./log.ts";
 import { Overview, type OverviewSources } from "./overview.ts";
@@ -21,6 +22,8 @@ export interface XendOptions extends OverviewSources {
   readonly source: DomainSource;
   readonly state: StateStore;
   readonly log?: XendLog;
+  /** Keeps consoles in files. */
+  readonly guestLogs?: GuestLogs;
   /** Xen's log so far. */
   readonly dmesg?: () => string;
   readonly clearDmesg?: () => void;

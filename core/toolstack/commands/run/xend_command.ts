@@ -15,5 +15,6 @@ export const runXendCommand: Runner = (invocation, context) => {
     pcpus: invocation.number("pcpus", 1, 4096),
     httpPort: invocation.has("http") ? http ?? HTTP_PORT : undefined,
     metrics: invocation.has("metrics"),
+    consoleLogs: invocation.has("console-logs"),
   }, { say: (line) => context.say(line), print: (text) => context.print(text) });
 };

@@ -53,6 +53,11 @@ export const HOST: readonly CommandSpec[] = [
         long: "metrics",
         summary: "start: serve metrics for Prometheus at /metrics, on the socket and, with --http, there",
       },
+      {
+        long: "console-logs",
+        summary:
+          "start: keep what guests write to their consoles, in console/guest-NAME.log below the log folder",
+      },
     ],
     examples: [
       { line: "xend status --json", does: "its pid, sockets and versions" },
