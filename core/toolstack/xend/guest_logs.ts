@@ -12,8 +12,17 @@ export class GuestLogs {
   /** By uuid; undefined: given up. */
   readonly #files = new Map<string, Deno.FsFile | undefined>();
 
-  /** @param folder xend's log folder */
-  constructor(private readonly folder: string, private readonly log: Pick<XendLog, "warning">) {}
+  readonly #folder: string;
+
+  /** Makes their folder at once, for whoever waits for a log in it. @param folder xend's log folder */
+  constructor(folder: string, private readonly log: Pick<XendLog, "warning">) {
+    this.#folder = join(folder, "console");
+    try {
+      Deno.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      this.#giveUp("every domain", error);
+    }
+  }
 
   write({ uuid, name }: { readonly uuid: string; readonly name: string }, bytes: Uint8Array): void {
     if (!this.#files.has(uuid)) this.#files.set(uuid, this.#open(name));
@@ -29,10 +38,8 @@ export class GuestLogs {
   }
 
   #open(name: string): Deno.FsFile | undefined {
-    const folder = join(this.folder, "console");
     try {
-      Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-      return Deno.openSync(join(folder, fileName(name)), { append: true, create: true, mode: 0o600 });
+      return Deno.openSync(join(this.#folder, fileName(name)), { append: true, create: true, mode: 0o600 });
     } catch (error) {
       this.#giveUp(name, error);
       return undefined;
