@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { XendClient } from "../core/toolstack/api/client.ts";
+import { echo } from "../tests/xend_in_place.ts";
 
 interface Usage {
   readonly rssMiB: number;
@@ -43,16 +44,7 @@ export async function density(
   const client = await XendClient.connect({ start: true, paths });
   try {
     const { pid } = await client.status();
-    const create = (name: string) =>
-      client.create({
-        fileName: "echo.cfg",
-        text: `name = "${name}"\nkernel = "builtin:echo"\nmemory = 16\n`,
-        overrides: [],
-        directory: "/",
-        paused: false,
-        defineOnly: false,
-        environment: {},
-      });
+    const create = (name: string) => client.create(echo(name));
     // What is loaded with the first domain is not the domains'.
     await create("warm");
     await sleep(1000);

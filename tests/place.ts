@@ -6,17 +6,19 @@ import { run } from "./session.ts";
 /** The configuration of the built-in guest. */
 export const BUILTIN = "configs/builtin.cfg";
 
+/** What makes commands use a xend in a folder of one's own. */
+export const xendEnvironment = (folder: string): Readonly<Record<string, string>> => ({
+  XENOLITH_STATE_DIR: join(folder, "state"),
+  XENOLITH_LOG_DIR: join(folder, "log"),
+  XENOLITH_RUN_DIR: join(folder, "run"),
+  XENOLITH_IN_PROCESS: "0",
+});
+
 export class Place implements AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
 
   constructor(readonly folder: string, more: Readonly<Record<string, string>> = {}) {
-    this.environment = {
-      ...more,
-      XENOLITH_STATE_DIR: join(folder, "state"),
-      XENOLITH_LOG_DIR: join(folder, "log"),
-      XENOLITH_RUN_DIR: join(folder, "run"),
-      XENOLITH_IN_PROCESS: "0",
-    };
+    this.environment = { ...more, ...xendEnvironment(folder) };
   }
 
   static async make(more: Readonly<Record<string, string>> = {}): Promise<Place> {

@@ -84,7 +84,7 @@ export class Accounting {
       if (entry.credit < 0) {
         entry.credit = Math.max(entry.credit, -MOST_CREDITS);
         entry.priority = Priority.OVER;
-        this.parkWhenSpent(index, capped.get(entry.owner));
+        this.#parkWhenSpent(index, capped.get(entry.owner));
       } else {
         if (entry.priority !== Priority.BOOST) entry.priority = Priority.UNDER;
         if (this.unpark(entry)) this.queue.enqueue(index, now);
@@ -138,7 +138,7 @@ export class Accounting {
     if (entry.priority === Priority.BOOST) entry.priority = Priority.UNDER;
     this.activate(index, now);
     if (now >= header.nextAccounting) this.#account(now);
-    else this.parkWhenSpent(index);
+    else this.#parkWhenSpent(index);
   }
 
   /** From now on it earns credits. */
@@ -151,7 +151,7 @@ export class Accounting {
     this.#active.add(index);
   }
 
-  parkWhenSpent(index: number, vcpus = 1): void {
+  #parkWhenSpent(index: number, vcpus = 1): void {
     const entry = this.entry(index);
     if (entry.cap === 0 || entry.credit >= -capCredits(entry.cap, vcpus)) return;
     if ((entry.flags & PauseFlag.PARKED) !== 0) return;

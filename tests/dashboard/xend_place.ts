@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { XendClient } from "../../core/toolstack/api/client.ts";
 import type { DomainSummary } from "../../core/toolstack/api/types.ts";
 import type { XendPaths } from "../../core/toolstack/xend/paths.ts";
+import { xendEnvironment } from "../place.ts";
 import { type Finished, run } from "../session.ts";
 import { ScreenSession, type TerminalSize } from "./screen_session.ts";
 
@@ -42,12 +43,7 @@ export class XendPlace {
     log: join(this.directory, "log"),
     run: join(this.directory, "run"),
   };
-  readonly environment: Readonly<Record<string, string>> = {
-    XENOLITH_STATE_DIR: this.paths.state,
-    XENOLITH_LOG_DIR: this.paths.log,
-    XENOLITH_RUN_DIR: this.paths.run,
-    XENOLITH_IN_PROCESS: "0",
-  };
+  readonly environment = xendEnvironment(this.directory);
 
   /** Starts xend, and built-in guests of these names. */
   async start(...names: readonly string[]): Promise<void> {

@@ -25,8 +25,11 @@ export async function bundle(folder: string): Promise<string[]> {
   } finally {
     await Deno.remove(plain, { recursive: true });
   }
-  hideDynamicImports(folder);
-  supplyRequire(folder);
+  for (const file of scriptsBelow(folder)) {
+    const text = Deno.readTextFileSync(file);
+    const changed = supplyRequire(hideDynamicImports(text));
+    if (changed !== text) Deno.writeTextFileSync(file, changed);
+  }
   for (const path of ASSETS) {
     mkdirSync(join(folder, dirname(path)), { recursive: true });
     await Deno.copyFile(join(ROOT, path), join(folder, path));
@@ -79,20 +82,14 @@ function checkDisposals(plain: string, minified: string): void {
 }
 
 function usingsBelow(folder: string, pattern: RegExp): string[] {
-  return [...filesBelow(folder, "")].filter((path) => path.endsWith(".js")).flatMap((path) =>
-    [...Deno.readTextFileSync(join(folder, path)).matchAll(pattern)].map((match) => match[1])
+  return scriptsBelow(folder).flatMap((file) =>
+    [...Deno.readTextFileSync(file).matchAll(pattern)].map((match) => match[1])
   );
 }
 
 /** Before anything runs Deno reads each module that a literal names in `import()`, and those behind it: 5 ms of each command. */
-function hideDynamicImports(folder: string): void {
-  for (const path of filesBelow(folder, "")) {
-    if (!path.endsWith(".js")) continue;
-    const file = join(folder, path);
-    const text = Deno.readTextFileSync(file);
-    const hidden = text.replaceAll(/\bimport\(("\.\/[\w-]+\.js")\)/g, "import(String($1))");
-    if (hidden !== text) Deno.writeTextFileSync(file, hidden);
-  }
+function hideDynamicImports(text: string): string {
+  return text.replaceAll(/\bimport\(("\.\/[\w-]+\.js")\)/g, "import(String($1))");
 }
 
 /** What a bundle has in the place of `require`, which Ink's CommonJS packages call for node's own modules: it looks for a real one first. */
@@ -100,12 +97,12 @@ const REQUIRE_SHIM = "Dynamic require of";
 /** Nothing is loaded before it is called: every command evaluates that chunk. */
 const REQUIRE = "const require=(name)=>process.getBuiltinModule(name);";
 
-function supplyRequire(folder: string): void {
-  for (const path of filesBelow(folder, "")) {
-    const file = join(folder, path);
-    const text = path.endsWith(".js") ? Deno.readTextFileSync(file) : "";
-    if (text.includes(REQUIRE_SHIM)) Deno.writeTextFileSync(file, REQUIRE + text);
-  }
+function supplyRequire(text: string): string {
+  return text.includes(REQUIRE_SHIM) ? REQUIRE + text : text;
+}
+
+function scriptsBelow(folder: string): string[] {
+  return [...filesBelow(folder, "")].filter((path) => path.endsWith(".js")).map((path) => join(folder, path));
 }
 
 function* filesBelow(folder: string, prefix: string): Generator<string> {

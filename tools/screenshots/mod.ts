@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KEY, ScreenSession } from "../../tests/dashboard/screen_session.ts";
+import { xendEnvironment } from "../../tests/place.ts";
 import { run, Session } from "../../tests/session.ts";
 import { screenSvg } from "./svg.ts";
 
@@ -105,12 +106,7 @@ async function takePictures(environment: Readonly<Record<string, string>>): Prom
 
 if (import.meta.main) {
   const folder = await Deno.makeTempDir({ prefix: "xenolith-screenshots-" });
-  const environment = {
-    XENOLITH_IN_PROCESS: "0",
-    XENOLITH_STATE_DIR: join(folder, "state"),
-    XENOLITH_LOG_DIR: join(folder, "log"),
-    XENOLITH_RUN_DIR: join(folder, "run"),
-  };
+  const environment = xendEnvironment(folder);
   try {
     await Deno.mkdir(PICTURES, { recursive: true });
     await takePictures(environment);

@@ -222,8 +222,9 @@ export function fitColumns(width: number, options: FitOptions = {}): FittedColum
  * @param fitted without `inOrder`
  */
 export function firstPan({ columns, left }: FittedColumns): number {
-  const first = COLUMNS.indexOf(COLUMNS.find(({ id }) => id === columns[1]?.id) ?? COLUMNS[1]);
-  return 1 + left.filter((column) => COLUMNS.findIndex(({ id }) => id === column.id) < first).length;
+  const place = (column: Column | undefined) => COLUMNS.findIndex(({ id }) => id === column?.id);
+  const first = place(columns[1]);
+  return 1 + left.filter((column) => place(column) < first).length;
 }
 
 /** A cell as wide as its column; what is longer is cut, as xentop cuts names. */

@@ -39,52 +39,43 @@ export async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promis
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await connection.write(rest));
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
 const READ_BYTES = 65536;
 
 /** @throws ReplyCut when the connection ends within it */
 async function readHead(connection: Deno.Conn): Promise<Head> {
-  let bytes = new Uint8Array(0);
+  // A byte a character: places in it are places in the bytes.
+  const decoder = new TextDecoder("latin1");
   const buffer = new Uint8Array(READ_BYTES);
-  for (;;) {
+  for (let text = "";;) {
     const count = await connection.read(buffer);
     if (count === null) throw new ReplyCut("the connection ended before a reply");
-    bytes = joined([bytes, buffer.subarray(0, count)]);
-    // A byte a character: places in it are places in the bytes.
-    const text = new TextDecoder("latin1").decode(bytes);
+    const before = text.length;
+    text += decoder.decode(buffer.subarray(0, count));
     const end = text.indexOf("\r\n\r\n");
     if (end < 0) continue;
     const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1] ?? 0);
-    return { status, head: text.slice(0, end), rest: bytes.subarray(end + 4) };
+    return { status, head: text.slice(0, end), rest: buffer.subarray(end + 4 - before, count) };
   }
 }
 
-/** The body behind a head, which ends with the connection. @throws ReplyCut when that is too early */
-async function readBody(connection: Deno.Conn, { head, rest }: Head): Promise<Uint8Array<ArrayBuffer>> {
+/** The body behind a head as text, which ends with the connection. @throws ReplyCut when that is too early */
+async function readText(connection: Deno.Conn, { head, rest }: Head): Promise<string> {
   const length = /^content-length: *(\d+)/im.exec(head)?.[1];
   const wanted = length === undefined ? Infinity : Number(length);
-  const parts = [rest];
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(READ_BYTES);
+  let text = decoder.decode(rest, { stream: true });
   let have = rest.length;
   while (have < wanted) {
-    const buffer = new Uint8Array(READ_BYTES);
     const count = await connection.read(buffer);
     if (count === null) break;
-    parts.push(buffer.subarray(0, count));
+    text += decoder.decode(buffer.subarray(0, count), { stream: true });
     have += count;
   }
   if (wanted !== Infinity && have < wanted) {
     throw new ReplyCut(`the reply ended after ${have} of ${wanted} bytes`);
   }
-  return joined(parts);
+  return text + decoder.decode();
 }
 
 /**
@@ -100,9 +91,10 @@ export async function exchange(
       ? ""
       : `Content-Type: ${body.type}\r\nContent-Length: ${body.bytes.length}\r\n`;
     const request = new TextEncoder().encode(`${method} ${path} HTTP/1.0\r\nHost: xend\r\n${about}\r\n`);
-    await writeAll(connection, body === undefined ? request : joined([request, body.bytes]));
+    await writeAll(connection, request);
+    if (body !== undefined) await writeAll(connection, body.bytes);
     const head = await readHead(connection);
-    return { status: head.status, text: new TextDecoder().decode(await readBody(connection, head)) };
+    return { status: head.status, text: await readText(connection, head) };
   } finally {
     connection.close();
   }
@@ -120,8 +112,7 @@ export async function upgrade(connection: Deno.Conn, path: string, protocol: str
   await writeAll(connection, new TextEncoder().encode(request));
   const head = await readHead(connection);
   if (head.status === 101) return { isUpgraded: true, head: head.head, rest: head.rest };
-  const text = new TextDecoder().decode(await readBody(connection, head));
-  return { isUpgraded: false, reply: { status: head.status, text } };
+  return { isUpgraded: false, reply: { status: head.status, text: await readText(connection, head) } };
 }
 
 /** What comes on an upgraded connection, until either end closes it. */

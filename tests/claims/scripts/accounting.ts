@@ -11,6 +11,7 @@ const WATCHED_SECONDS = 30;
 
 const [folder] = Deno.args;
 await using xend = new OwnXend(folder);
+
 /** Of all threads that Deno calls workers: the pCPUs. */
 function hostSeconds(pid: number): number {
   let nanoseconds = 0;

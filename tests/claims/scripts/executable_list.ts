@@ -3,19 +3,14 @@
  * `deno run -A executable_list.ts FOLDER` leaves the median there.
  */
 import { join } from "node:path";
+import { xendEnvironment } from "../../place.ts";
 import { ROOT } from "../../session.ts";
 
 const RUNS = 40;
 
 const [folder] = Deno.args;
 const file = join(folder, "xenolith");
-const environment = {
-  PATH: "/usr/bin:/bin",
-  HOME: folder,
-  XENOLITH_STATE_DIR: join(folder, "state"),
-  XENOLITH_LOG_DIR: join(folder, "log"),
-  XENOLITH_RUN_DIR: join(folder, "run"),
-};
+const environment = { PATH: "/usr/bin:/bin", HOME: folder, ...xendEnvironment(folder) };
 
 async function succeeds(
   command: string,

@@ -1,5 +1,5 @@
 /** A xend in a claim's folder, and the commands that use it. */
-import { join } from "node:path";
+import { xendEnvironment } from "../../place.ts";
 import { run } from "../../session.ts";
 
 const SECONDS = 240;
@@ -8,12 +8,7 @@ export class OwnXend implements AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
 
   constructor(folder: string) {
-    this.environment = {
-      XENOLITH_IN_PROCESS: "0",
-      XENOLITH_STATE_DIR: join(folder, "state"),
-      XENOLITH_LOG_DIR: join(folder, "log"),
-      XENOLITH_RUN_DIR: join(folder, "run"),
-    };
+    this.environment = xendEnvironment(folder);
   }
 
   /** @returns what it printed. @throws Error when it fails */

@@ -29,9 +29,10 @@ export const info: Runner = async (invocation, context) => {
 
 /** xl knows no wrong field: it prints nothing then. @throws CommandError */
 function infoField(node: NodeInfo, field: string, { json: asJson }: Invocation, context: Context): number {
-  const found = Object.entries(nodeRecord(node)).filter(([key]) => key.startsWith(field));
+  const record = nodeRecord(node);
+  const found = Object.entries(record).filter(([key]) => key.startsWith(field));
   if (found.length === 0 && context.dialect !== "xl") {
-    const near = nearest(field, Object.keys(nodeRecord(node)));
+    const near = nearest(field, Object.keys(record));
     const hint = near === undefined ? "`info` lists them" : `did you mean ${near}?`;
     throw new CommandError(`info has no field ${JSON.stringify(field)}: ${hint}`, "usage");
   }
