@@ -99,7 +99,9 @@ Deno.test("a domain that crashed and is kept: its state, its console, what can n
   await xenolith(`create -cq ${BUILTIN} on_crash=preserve`, 3, "fault\n");
   assert.match((await xl("list builtin")).stdout, /\nbuiltin .* ---sc- /);
   assert.equal((await xm("domstate builtin")).stdout, "crashed\n");
-  assert.match((await xenolith("console builtin")).stdout, /> fault/);
+  const console = await xenolith("console builtin", 3);
+  assert.match(console.stdout, /> fault/);
+  assert.match(console.stderr, /builtin crashed\n$/);
   // xenconsole, behind xl and xm, has no code for a crash.
   assert.match((await xl(`create -c ${BUILTIN} name=other`, 0, "fault\n")).stdout, /> fault/);
   assert.match((await xenolith("pause builtin", 1)).stderr, /builtin has ended already \(crash\)/);

@@ -61,9 +61,11 @@ export function serveAttachment(
   });
   socket.on("end", () => socket.end());
   socket.on("data", input);
-  const reason = ended === undefined ? "" : `Xen-Ended: ${ended.reason}\r\n`;
+  // A preserved domain has ended as well; one that starts again goes on writing.
+  const reason = ended?.reason ?? (entry.console.hasEnded ? entry.incarnation?.end?.reason : undefined);
+  const endedHeader = reason === undefined ? "" : `Xen-Ended: ${reason}\r\n`;
   socket.write(
-    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: xen-console\r\n${reason}\r\n`,
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: xen-console\r\n${endedHeader}\r\n`,
   );
   if (head.length > 0) input(head);
   const send = async () => {

@@ -51,7 +51,7 @@ export interface ConsoleConnection {
   readonly output: AsyncIterable<Uint8Array>;
   input(bytes: Uint8Array): Promise<void>;
   close(): void;
-  /** It ended by itself a moment ago, for this reason, and is gone: there is only what it wrote. */
+  /** It had ended by itself already, for this reason: there is only what it wrote. */
   readonly ended?: ShutdownReason;
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { XendFailure } from "../api/client.ts";
+import type { XendEvent } from "../api/types.ts";
 import { OutputClosed } from "../console/terminal.ts";
 import { completionsOf, type Source } from "./completion/complete.ts";
 import { manualPage } from "./manual.ts";
@@ -323,4 +324,26 @@ Deno.test("top: batch formats one sample a turn, --json one answer; the dashboar
   const without = await command("top", "xenolith", undefined, { terminal });
   assert.deepEqual([without.code, without.out], [1, ""]);
   assert.match(without.err, /without the dashboard; top -b/);
+});
+
+Deno.test("console: a domain that ends as soon as its console is there is not missed, slow as its events come", async () => {
+  const domain = "lin-cloud-pv";
+  let tell: (event: XendEvent) => void = () => {};
+  const { code, err } = await command(`console ${domain}`, "xenolith", {
+    followEvents: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const { promise, resolve } = Promise.withResolvers<XendEvent>();
+      tell = resolve;
+      const events = (async function* () {
+        yield await promise;
+      })();
+      return { events, close: () => Promise.resolve() };
+    },
+    attachConsole: () => {
+      tell({ type: "domain", at: 0, domid: 1, name: domain, change: "shutdown", reason: "crash" });
+      const output = ReadableStream.from([new TextEncoder().encode("bye")]);
+      return Promise.resolve({ output, input: () => Promise.resolve(), close: () => {} });
+    },
+  });
+  assert.deepEqual([code, err.split("\n").at(-2)], [3, `${domain} crashed`]);
 });

@@ -74,6 +74,10 @@ export class ConsoleLog {
     return follower;
   }
 
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   get followers(): number {
     return this.#followers.size;
   }

@@ -16,16 +16,19 @@ type DomainEvent = Extract<XendEvent, { type: "domain" }>;
 export class EndWatcher {
   #last: DomainEvent[] = [];
   #wake: () => void = () => {};
-  readonly #events: AsyncGenerator<XendEvent>;
   readonly #done: Promise<void>;
 
-  constructor(xend: Xend) {
-    this.#events = xend.events(["domain"]);
-    this.#done = this.#run();
+  private constructor(events: AsyncIterable<XendEvent>) {
+    this.#done = this.#run(events);
   }
 
-  async #run(): Promise<void> {
-    for await (const event of this.#events) {
+  /** When it resolves, nothing is missed any more. */
+  static async follow(xend: Xend): Promise<EndWatcher> {
+    return new EndWatcher((await xend.followEvents(["domain"])).events);
+  }
+
+  async #run(events: AsyncIterable<XendEvent>): Promise<void> {
+    for await (const event of events) {
       if (event.type !== "domain") continue;
       this.#last.push(event);
       this.#wake();
@@ -74,7 +77,7 @@ export async function attach(xend: Xend, context: Context, options: AttachOption
     if (!quiet) context.say(line);
   };
   const terminal = await context.terminal();
-  const watcher = new EndWatcher(xend);
+  const watcher = await EndWatcher.follow(xend);
   const connection = await about(xend, name, () => xend.attachConsole(name, history));
   const restore = () => terminal.setRaw(false);
   const stopWatching = terminal.interactive ? restoreOnSignals(restore) : () => {};

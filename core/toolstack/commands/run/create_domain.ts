@@ -35,9 +35,9 @@ async function withProgress<T>(
   action: () => Promise<T>,
 ): Promise<T> {
   if (quiet) return await action();
-  const events = xend.events(["log"]);
+  const subscription = await xend.followEvents(["log"]);
   const follow = async () => {
-    for await (const event of events) {
+    for await (const event of subscription.events) {
       const match = event.type === "log" ? /^\[[^\]]*\] INFO \(([^)]*)\) (.*)$/.exec(event.line) : null;
       if (match !== null && /^(?:fetching|downloading|unpacking)\b/i.test(match[2])) context.say(match[2]);
     }
@@ -47,8 +47,7 @@ async function withProgress<T>(
   try {
     return await action();
   } finally {
-    // Not awaited: it ends with the next event or the process.
-    void events.return(undefined);
+    await subscription.close();
   }
 }
 
@@ -69,7 +68,7 @@ export const createDomain: Runner = async (invocation, context) => {
   if (prints) context.print(`Using config file "${request.fileName}".\n`);
   const xend = await context.xend();
   const follows = withConsole || invocation.has("foreground");
-  const watcher = follows && !withConsole ? new EndWatcher(xend) : undefined;
+  const watcher = follows && !withConsole ? await EndWatcher.follow(xend) : undefined;
   const reply = await withProgress(xend, quiet, context, () =>
     // Nothing of its first output or of its end is missed when it begins to run after the console is there.
     xend.create({ ...request, paused: withConsole || invocation.has("paused") }));

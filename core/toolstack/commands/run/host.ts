@@ -52,13 +52,12 @@ export const log: Runner = async (invocation, context) => {
   const xend = await context.xend();
   const follows = invocation.has("follow");
   // Asked for first: no line falls between the two.
-  const events = follows ? xend.events(["log"]) : undefined;
-  const next = events?.next();
+  const events = follows ? (await xend.followEvents(["log"])).events : undefined;
   const text = await xend.log();
   context.print(invocation.json ? json(text.split("\n").slice(0, -1)) : text);
-  if (events === undefined || next === undefined) return 0;
-  for (let event = await next; event.done !== true; event = await events.next()) {
-    if (event.value.type === "log") context.print(`${event.value.line}\n`);
+  if (events === undefined) return 0;
+  for await (const event of events) {
+    if (event.type === "log") context.print(`${event.line}\n`);
   }
   return 0;
 };
