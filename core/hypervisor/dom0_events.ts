@@ -37,8 +37,10 @@ export class Dom0Events {
     handler();
   }
 
-  unbind(domid: number): void {
-    this.#handlers.delete(domid);
+  /** Of one port, or of all of a domain. */
+  unbind(domid: number, port?: number): void {
+    if (port === undefined) this.#handlers.delete(domid);
+    else this.#handlers.get(domid)?.delete(port);
   }
 
   /** Calls the handlers of all channels that are pending now. */

@@ -33,6 +33,12 @@ export interface GuestSupport {
   destroyDomain(domain: Domain): boolean;
   /** Main thread: Domain-0 sends on its end of the channel `port` of the domain. @returns 0 or a negative errno */
   notifyGuest(domain: Domain, port: number): number;
+  /** Main thread: Domain-0 binds a channel that the domain left unbound for it, or lets go of it. @returns whether it is bound */
+  bindDom0Channel(domain: Domain, port: number): boolean;
+  closeDom0Channel(domain: Domain, port: number): void;
+  /** Main thread: Domain-0 maps a frame that the domain grants it. @returns the local frame, or below 0 */
+  mapGrant(domain: Domain, ref: number, readonly: boolean): number;
+  unmapGrant(domain: Domain, ref: number, frame: number, readonly: boolean): void;
   /** pCPU: `vcpu`'s VIRQ_TIMER. */
   sendTimer(vcpu: Vcpu): void;
   /** pCPU: before each entry into the guest. Delivers a pending NMI or event upcall when it is not masked. */

@@ -294,6 +294,8 @@ export class Host implements AsyncDisposable {
           destroy: (handle) => this.#destroy(handle),
           notify: (target, port) => this.#support.notifyGuest(target, port),
           bind: (id, port, handler) => this.bindDom0(id, port, handler),
+          unbind: (id, port) => this.#events.unbind(id, port),
+          support: this.#support,
         },
         domain,
         start,

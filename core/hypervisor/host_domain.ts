@@ -8,7 +8,8 @@ import type { Domain } from "./domain.ts";
 import { inspect, type Inspection } from "./inspection.ts";
 import { DomainHeader, NONE, PauseFlag } from "./layout.ts";
 import type { ShutdownName } from "./report.ts";
-import type { GuestStart } from "./guest.ts";
+import { GrantError } from "./grants/error.ts";
+import type { GuestStart, GuestSupport } from "./guest.ts";
 import type { SchedEntry } from "./run_queue.ts";
 import { Runstate, type Vcpu } from "./vcpu.ts";
 
@@ -80,6 +81,11 @@ export interface DomainOwner {
   destroy(domain: HostDomain): Promise<void>;
   notify(domain: Domain, port: number): number;
   bind(domid: number, port: number, handler: () => void): void;
+  unbind(domid: number, port: number): void;
+  readonly support: Pick<
+    GuestSupport,
+    "bindDom0Channel" | "closeDom0Channel" | "mapGrant" | "unmapGrant"
+  >;
 }
 
 const COUNTERS = [
@@ -167,6 +173,11 @@ export class HostDomain implements AsyncDisposable {
     if (!domain.isGuestFrame(frame)) {
       throw new RangeError(`mfn ${mfn} is not a frame of domain ${this.domid}`);
     }
+    return this.#pageOf(frame);
+  }
+
+  #pageOf(frame: number): DomainPage {
+    const { domain } = this;
     const flags = (domain.layout.frameInfo + frame * FRAME_INFO_BYTES + FRAME_CPU_FLAGS) >>> 2;
     return {
       bytes: domain.views.u8.subarray(frame * 4096, (frame + 1) * 4096),
@@ -196,6 +207,58 @@ export class HostDomain implements AsyncDisposable {
   /** Called (in the main thread) after the guest sent on a channel to Domain-0. Sends may be merged. */
   onNotify(port: number, handler: () => void): void {
     this.owner.bind(this.domid, port, handler);
+  }
+
+  /** Domain-0 maps a frame that the domain grants it. @throws GrantError */
+  mapGrant(ref: number, readonly: boolean): DomainPage & { release(): void } {
+    const { domain, owner: { support } } = this;
+    const frame = this.#destroyed === undefined ? support.mapGrant(domain, ref, readonly) : -1;
+    if (frame < 0) {
+      throw new GrantError(`grant ${ref} of domain ${this.domid} cannot be mapped (GNTST ${frame})`);
+    }
+    let isMapped = true;
+    return {
+      ...this.#pageOf(frame),
+      release: () => {
+        if (isMapped && this.#destroyed === undefined) support.unmapGrant(domain, ref, frame, readonly);
+        isMapped = false;
+      },
+    };
+  }
+
+  /** GNTTABOP_copy out of a frame that is granted to Domain-0. @throws GrantError */
+  copyFromGrant(ref: number, offset: number, into: Uint8Array): void {
+    const page = this.mapGrant(ref, true);
+    into.set(page.bytes.subarray(offset, offset + into.length));
+    page.release();
+  }
+
+  /** GNTTABOP_copy into a frame that is granted to Domain-0. @throws GrantError */
+  copyToGrant(ref: number, offset: number, from: Uint8Array): void {
+    const page = this.mapGrant(ref, false);
+    page.bytes.set(from, offset);
+    page.written(offset, from.length);
+    page.release();
+    this.domain.header.grantCopies++;
+  }
+
+  /** Domain-0 binds a port that the domain left unbound for it; `handler` as with `onNotify`. @throws GrantError */
+  bindChannel(port: number, handler: () => void): { notify(): void; close(): void } {
+    const { domain, owner } = this;
+    if (this.#destroyed !== undefined || !owner.support.bindDom0Channel(domain, port)) {
+      throw new GrantError(`port ${port} of domain ${this.domid} is not unbound for Domain-0`);
+    }
+    this.onNotify(port, handler);
+    let isOpen = true;
+    return {
+      notify: () => void (isOpen && this.notify(port)),
+      close: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        owner.unbind(this.domid, port);
+        if (this.#destroyed === undefined) owner.support.closeDom0Channel(domain, port);
+      },
+    };
   }
 
   /** One pause more. */

@@ -1,7 +1,7 @@
 /** PV guests: the machinery of domains on one side, hypercalls, traps and events on the other. */
 import { VIRQ } from "./abi/hypercall_numbers.ts";
-import { allocateDom0Channel, notifyFromDom0, reset, sendVirq } from "./events/mod.ts";
-import { activeGrant, grantEntries, releaseMappings } from "./grants/mod.ts";
+import { allocateDom0Channel, bindDom0, closeDom0, notifyFromDom0, reset, sendVirq } from "./events/mod.ts";
+import { activeGrant, grantEntries, mapForDom0, releaseMappings, unmapForDom0 } from "./grants/mod.ts";
 import type { GuestSupport } from "./guest.ts";
 import { initPvDomain, startPvDomain } from "./pv_start.ts";
 import { deliverPending } from "./traps/exception.ts";
@@ -27,6 +27,10 @@ export const pvSupport: GuestSupport = {
     return true;
   },
   notifyGuest: notifyFromDom0,
+  bindDom0Channel: (domain, port) => bindDom0(domain, port) === undefined,
+  closeDom0Channel: closeDom0,
+  mapGrant: mapForDom0,
+  unmapGrant: unmapForDom0,
   sendTimer(vcpu) {
     sendVirq(vcpu, VIRQ.TIMER);
   },

@@ -331,6 +331,15 @@ export function bindDom0(domain: Domain, port: number): number | undefined {
   });
 }
 
+/** Domain-0 closes its end: the guest's is unbound again, for Domain-0. Nothing to do where the guest closed its own. */
+export function closeDom0(domain: Domain, port: number): void {
+  domain.lock.with(() => {
+    if (!isValidPort(domain, port)) return;
+    const c = channel(domain, port);
+    if (c.state === ChannelState.INTERDOMAIN && c.remoteDomid === DOM0) c.state = ChannelState.UNBOUND;
+  });
+}
+
 /** Domain-0 sends on its end of the channel that is `port` for the guest. */
 export function notifyFromDom0(domain: Domain, port: number): number {
   if (!isValidPort(domain, port)) return -EINVAL;

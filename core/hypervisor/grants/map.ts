@@ -14,20 +14,10 @@ import { lockBoth } from "../lock.ts";
 import { adjustHi, adjustLo, entryHi, entryLo, entryMfn, PTE } from "../mm/entry.ts";
 import { PageType } from "../mm/frame_info.ts";
 import { domainOfMfn } from "../mm/owner.ts";
-import { type PageTypes, pageTypesOf } from "../mm/page_types.ts";
+import { pageTypesOf } from "../mm/page_types.ts";
 import { findL1, slotOf } from "../mm/walk.ts";
-import {
-  activeGrant,
-  entryFrame,
-  giveHandle,
-  GNTPIN,
-  grantEntries,
-  mappingOf,
-  maptrack,
-  reduceStatus,
-  setStatus,
-  takeHandle,
-} from "./table.ts";
+import { hold, letGo, pinGrant, pinOf, unpinGrant } from "./pin.ts";
+import { activeGrant, giveHandle, mappingOf, maptrack, takeHandle } from "./table.ts";
 
 export interface Address {
   readonly lo: number;
@@ -55,9 +45,7 @@ const DOM0 = 0;
 export function mapGrant(cx: HypercallContext, request: MapRequest): MapResult {
   const { flags, domid } = request;
   const readonly = (flags & GNTMAP_readonly) !== 0;
-  let pin = 0;
-  if (flags & GNTMAP_device_map) pin += readonly ? GNTPIN.devr_inc : GNTPIN.devw_inc;
-  if (flags & GNTMAP_host_map) pin += readonly ? GNTPIN.hstr_inc : GNTPIN.hstw_inc;
+  const pin = pinOf(flags, readonly);
   if (pin === 0) return failed(GNTST.bad_gntref);
   // Domain-0 grants nothing to guests here: none of its entries is valid.
   if (domid === DOM0) return failed(GNTST.general_error);
@@ -84,10 +72,6 @@ export function mapGrant(cx: HypercallContext, request: MapRequest): MapResult {
   }
 }
 
-/** A count of the pin word would overflow. */
-const overflows = (pin: number, increment: number) =>
-  [0, 8, 16, 24].some((shift) => ((increment >>> shift) & 0xff) !== 0 && ((pin >>> shift) & 0xff) >= 0x7f);
-
 function mapLocked(
   cx: HypercallContext,
   { host, flags, ref }: MapRequest,
@@ -95,29 +79,9 @@ function mapLocked(
   pin: number,
   readonly: boolean,
 ): { status: number; mfn: number } {
-  const fail = (status: number) => ({ status, mfn: 0 });
-  if (ref >= grantEntries(remote)) return fail(GNTST.bad_gntref);
-  const active = activeGrant(remote, ref);
-  const old = active.pin | 0;
-  if (old !== 0 && (active.domid !== cx.domain.domid || overflows(old, pin))) {
-    return fail(GNTST.general_error);
-  }
-  const isNewWriter = !readonly && (old & (GNTPIN.hstw_mask | GNTPIN.devw_mask)) === 0;
-  if (old === 0 || isNewWriter) {
-    const status = setStatus(remote, ref, old !== 0, readonly, true, cx.domain.domid);
-    if (status !== GNTST.okay) return fail(status);
-  }
+  const mfn = pinGrant(remote, ref, cx.domain.domid, pin, readonly);
+  if (mfn < 0) return { status: mfn, mfn: 0 };
   const types = pageTypesOf(remote);
-  if (old === 0) {
-    const frame = types.ownFrame(entryFrame(remote, ref));
-    if (frame < 0) {
-      reduceStatus(remote, ref, 0, readonly);
-      return fail(GNTST.bad_page);
-    }
-    active.frame = remote.mfnOf(frame);
-    active.domid = cx.domain.domid;
-  }
-  const mfn = active.frame;
   const frame = mfn - remote.mfnBase;
   const held = hold(types, frame, flags, readonly);
   const status = held !== GNTST.okay || !(flags & GNTMAP_host_map)
@@ -125,38 +89,10 @@ function mapLocked(
     : createMapping(cx, host, mfn, flags);
   if (status !== GNTST.okay) {
     if (held === GNTST.okay) letGo(types, frame, flags, readonly);
-    reduceStatus(remote, ref, old, readonly);
-    return fail(status);
+    unpinGrant(remote, ref, pin, readonly);
+    return { status, mfn: 0 };
   }
-  active.pin = (old + pin) >>> 0;
   return { status, mfn };
-}
-
-/** A reference, and a writable type reference unless read-only, for the host mapping and for the device mapping. */
-function hold(types: PageTypes, frame: number, flags: number, readonly: boolean): number {
-  const taken: number[] = [];
-  for (const kind of [GNTMAP_device_map, GNTMAP_host_map]) {
-    if (!(flags & kind)) continue;
-    let ok = types.getPage(frame);
-    if (ok && !readonly && types.getType(frame, PageType.writable) !== 0) {
-      types.putPage(frame);
-      ok = false;
-    }
-    if (!ok) {
-      for (const had of taken) letGo(types, frame, had, readonly);
-      return GNTST.general_error;
-    }
-    taken.push(kind);
-  }
-  return GNTST.okay;
-}
-
-function letGo(types: PageTypes, frame: number, flags: number, readonly: boolean): void {
-  for (const kind of [GNTMAP_device_map, GNTMAP_host_map]) {
-    if (!(flags & kind)) continue;
-    if (!readonly) types.putType(frame);
-    types.putPage(frame);
-  }
 }
 
 /** The L1 table and slot that an address of a map operation means: a linear address, or the machine address of an entry. */
@@ -302,16 +238,7 @@ function unmapOrphan(cx: HypercallContext, { host, handle }: UnmapRequest): numb
 function complete(remote: Domain, ref: number, mfn: number, done: number, readonly: boolean): void {
   if (done === 0) return;
   letGo(pageTypesOf(remote), mfn - remote.mfnBase, done, readonly);
-  unpin(remote, ref, done, readonly);
-}
-
-function unpin(remote: Domain, ref: number, done: number, readonly: boolean): void {
-  const active = activeGrant(remote, ref);
-  let pin = active.pin | 0;
-  if (done & GNTMAP_device_map) pin -= readonly ? GNTPIN.devr_inc : GNTPIN.devw_inc;
-  if (done & GNTMAP_host_map) pin -= readonly ? GNTPIN.hstr_inc : GNTPIN.hstw_inc;
-  active.pin = pin >>> 0;
-  reduceStatus(remote, ref, pin, readonly);
+  unpinGrant(remote, ref, pinOf(done, readonly), readonly);
 }
 
 /**
@@ -331,7 +258,7 @@ export function releaseMappings(domain: Domain): void {
       const done = flags & (GNTMAP_device_map | GNTMAP_host_map);
       const readonly = (flags & GNTMAP_readonly) !== 0;
       letGo(pageTypesOf(remote), frame - remote.mfnBase, done & GNTMAP_device_map, readonly);
-      unpin(remote, ref, done, readonly);
+      unpinGrant(remote, ref, pinOf(done, readonly), readonly);
       giveHandle(domain, handle);
     } finally {
       release();

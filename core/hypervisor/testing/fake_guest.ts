@@ -133,6 +133,10 @@ export const fakeSupport: GuestSupport = {
     send(domain.vcpus[0]);
     return 0;
   },
+  bindDom0Channel: () => true,
+  closeDom0Channel() {},
+  mapGrant: () => -1,
+  unmapGrant() {},
   sendTimer(vcpu) {
     vcpu.domain.views.i32[Word.TICKS]++;
     send(vcpu);
