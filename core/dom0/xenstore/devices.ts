@@ -1,4 +1,5 @@
 import { domainPath } from "./path.ts";
+import { toText } from "./protocol.ts";
 
 /** XenbusState of xen/io/xenbus.h. */
 export const XenbusState = {
@@ -68,6 +69,8 @@ export interface DeviceNodes {
 
 const INITIALISING = `${XenbusState.Initialising}`;
 const flag = (value: boolean | undefined) => value ? "1" : "0";
+/** Of paths and names: the store's values are bytes, a character each. */
+const utf8 = (text: string) => toText(new TextEncoder().encode(text));
 
 /**
  * The number that stands for a disk's name in the store and to the guest (docs of Xen, vbd-interface(7)).
@@ -116,8 +119,8 @@ function diskNodes(domid: number, disk: DiskDescription): DeviceNodes {
     ...where,
     backend: {
       frontend: where.frontendPath,
-      params: disk.target,
-      ...(type === "phy" || type === "tap" ? { script: disk.script ?? "/etc/xen/scripts/block" } : {}),
+      params: utf8(disk.target),
+      ...(type === "phy" || type === "tap" ? { script: utf8(disk.script ?? "/etc/xen/scripts/block") } : {}),
       "frontend-id": `${domid}`,
       online: "1",
       removable: flag(disk.removable),
@@ -146,7 +149,7 @@ function vifNodes(domid: number, vif: VifDescription): DeviceNodes {
   const { backendDomid = 0, devid } = vif;
   const where = places(domid, "vif", devid, backendDomid);
   const given = (name: string, value: string | number | undefined) =>
-    value === undefined ? {} : { [name]: `${value}` };
+    value === undefined ? {} : { [name]: utf8(`${value}`) };
   return {
     ...where,
     backend: {
@@ -154,14 +157,14 @@ function vifNodes(domid: number, vif: VifDescription): DeviceNodes {
       "frontend-id": `${domid}`,
       online: "1",
       state: INITIALISING,
-      script: vif.script ?? "/etc/xen/scripts/vif-bridge",
+      script: utf8(vif.script ?? "/etc/xen/scripts/vif-bridge"),
       ...given("vifname", vif.vifname),
       mac: vif.mac,
       ...given("ip", vif.ip),
       ...given("gatewaydev", vif.gatewaydev),
       ...given("rate", vif.rate),
       ...given("mtu", vif.mtu),
-      bridge: vif.bridge ?? "xenbr0",
+      bridge: utf8(vif.bridge ?? "xenbr0"),
       handle: `${devid}`,
       type: vif.type ?? "vif",
       "hotplug-status": "",

@@ -250,6 +250,19 @@ function writeLibxlDevice(writer: Writer, path: string, backendPath: string, ent
   writer.all(path, { frontend, backend: backendPath, ...rest }, OWN);
 }
 
+/** Removes what `createDevice` made, and directories that have nothing more in them (libxl__device_destroy). */
+export function removeDevice(store: Store, domid: number, device: DeviceDescription): void {
+  const { frontendPath, backendPath, kind, devid } = deviceNodes(domid, device);
+  const paths = [frontendPath, backendPath, `/libxl/${domid}/device/${kind}/${devid}`];
+  store.update((view) => {
+    for (const path of paths) if (view.exists(path)) view.remove(path);
+    const above = paths.map(parentPath);
+    for (const path of [...above, parentPath(above[1])]) {
+      if (lookup(view.root, path)?.children.size === 0) view.remove(path);
+    }
+  });
+}
+
 /** Removes what `createDomainTree` made and every node the domain owned. */
 export function removeDomainTree(store: Store, domain: DomainDescription): void {
   const { domid, uuid, devices = [] } = domain;

@@ -6,6 +6,7 @@ import {
   createDomain0Tree,
   createDomainTree,
   type DomainDescription,
+  removeDevice,
   removeDomainTree,
 } from "./domain_tree.ts";
 import { XenStoreError } from "./errors.ts";
@@ -241,6 +242,11 @@ export class XenStoreService {
   /** Adds a device to a domain, as `createDomainTree` does for those of its description. ENOENT: no such domain. */
   addDevice(domid: number, device: DeviceDescription): void {
     createDevice(this.store, this.#guest(domid).description, device);
+  }
+
+  /** Removes a device's nodes: both ends' and libxl's own. */
+  removeDevice(domid: number, device: DeviceDescription): void {
+    removeDevice(this.store, domid, device);
   }
 
   /** Ends a domain's connection and removes its nodes. Fires `@releaseDomain`. */
