@@ -1,9 +1,12 @@
 /** What the toolstack needs of a Xen host; `xen_host.ts` is the real one, tests have their own. */
 import type { KernelImage } from "../builder/mod.ts";
+import type { DeviceDescription } from "../dom0/mod.ts";
 import type { DomainInfo } from "../hypervisor/host_domain.ts";
 import type { Inspection } from "../hypervisor/inspection.ts";
 import type { PcpuTimes } from "../hypervisor/pcpu_pool.ts";
 import type { VbdFigures, VifFigures } from "./api/figures.ts";
+
+export { DeviceError } from "../dom0/backend/device_error.ts";
 
 export type EndReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
@@ -30,6 +33,8 @@ export interface DomainSpec {
   readonly cmdline: string;
   /** By default a new one. */
   readonly uuid?: string;
+  /** Disks and interfaces, of different numbers. */
+  readonly devices?: readonly DeviceDescription[];
   /** Called with everything the guest writes to its console, as it comes. */
   readonly consoleOutput: (bytes: Uint8Array) => void;
 }
@@ -81,8 +86,16 @@ export interface ControlledDomain extends RunningDomain {
   readonly control: DomainControl;
   /** What it holds inside the hypervisor. */
   inspect(): Inspection;
-  /** Absent: no backend counts. */
-  readonly devices?: DeviceCounters;
+  /** Absent: Domain-0 has no backends. */
+  readonly devices?: DomainDevices;
+}
+
+/** A domain's disks and interfaces that Domain-0 serves. */
+export interface DomainDevices extends DeviceCounters {
+  /** Opens what it shows, makes its nodes in XenStore and serves it. @throws DeviceError; RangeError for a vdev that names no disk */
+  attach(device: DeviceDescription): Promise<void>;
+  /** Asks the guest to let it go, and removes it when it has; with `force` at once. @throws DeviceError missing, busy (the guest did not within 10 s) */
+  detach(kind: DeviceDescription["kind"], devid: number, force: boolean): Promise<void>;
 }
 
 /** What backends count of a domain's devices; undefined for one that they do not serve. */

@@ -1,6 +1,14 @@
 /** The real host behind `XenHost`: hypervisor, builder and Domain-0's console and XenStore, wired together. */
 import { buildPvWithBreaks } from "../builder/mod.ts";
-import { ConsoleRing, domainPath, toText, XenStoreService } from "../dom0/mod.ts";
+import {
+  Backends,
+  ConsoleRing,
+  DomainBackends,
+  domainPath,
+  type OpenDevice,
+  toText,
+  XenStoreService,
+} from "../dom0/mod.ts";
 import { Host, type HostParts } from "../hypervisor/host.ts";
 import type { DomainInfo, HostDomain } from "../hypervisor/host_domain.ts";
 import type { Inspection } from "../hypervisor/inspection.ts";
@@ -18,6 +26,7 @@ function utf8(text: string): string {
 
 class XenDomain implements ControlledDomain {
   readonly ended: Promise<DomainEnd>;
+  readonly devices: DomainBackends;
   readonly #console: ConsoleRing;
 
   constructor(
@@ -25,6 +34,8 @@ class XenDomain implements ControlledDomain {
     private readonly store: XenStoreService,
     spec: DomainSpec,
     readonly uuid: string,
+    backends: Backends,
+    devices: readonly OpenDevice[],
   ) {
     const { domid, consolePort, storePort } = domain;
     const ring = new ConsoleRing(domain.consoleRing, () => domain.notify(consolePort), spec.consoleOutput);
@@ -47,16 +58,19 @@ class XenDomain implements ControlledDomain {
           commandLine: utf8(spec.cmdline),
         },
         startTime: Date.now() / 1000,
+        devices: spec.devices,
       },
       domain.storeRing,
       () => domain.notify(storePort),
     );
+    this.devices = new DomainBackends(backends, domain, devices);
     domain.onNotify(storePort, () => guest.service());
     this.ended = domain.ended.then(({ reason, registerDump }): DomainEnd => {
       // Destroyed from outside means by this object's owner, who does not wait for an end then.
       if (reason === "destroyed") return { reason: "poweroff" };
       // A guest may leave its last words in the ring without an event.
       ring.service();
+      this.devices.release();
       store.domainEnded(domid);
       return { reason, registerDump };
     });
@@ -108,6 +122,7 @@ class XenDomain implements ControlledDomain {
 
   async destroy(): Promise<void> {
     if (this.domain.isDestroyed) return await this.domain.destroy();
+    this.devices.release();
     this.store.release(this.domid);
     await this.domain.destroy();
   }
@@ -158,6 +173,7 @@ export async function startXenHost(options: XenHostOptions = {}): Promise<RealXe
     xenConsole: xenConsole && lineCutter(xenConsole),
   });
   const store = new XenStoreService();
+  const backends = new Backends(store, log);
   return {
     host,
     xenstore: store,
@@ -169,19 +185,22 @@ export async function startXenHost(options: XenHostOptions = {}): Promise<RealXe
     scheduler: () => ({ pcpus: host.pcpuTimes(), waiting: host.waiting }),
     async createDomain(spec) {
       const { uuid = crypto.randomUUID() } = spec;
-      const domain = await host.createDomain({
-        name: spec.name,
-        memoryMiB: spec.memoryMiB,
-        maxMemoryMiB: spec.maxMemoryMiB + MAXMEM_SLACK_MIB,
-        memoryMapMiB: spec.maxMemoryMiB,
-        vcpus: spec.vcpus,
-        handle: uuidBytes(uuid),
-        build: (target) => buildPvWithBreaks(target, spec),
-      });
+      const devices = backends.open(spec.devices ?? []);
+      let domain: HostDomain | undefined;
       try {
-        return new XenDomain(domain, store, spec, uuid);
+        domain = await host.createDomain({
+          name: spec.name,
+          memoryMiB: spec.memoryMiB,
+          maxMemoryMiB: spec.maxMemoryMiB + MAXMEM_SLACK_MIB,
+          memoryMapMiB: spec.maxMemoryMiB,
+          vcpus: spec.vcpus,
+          handle: uuidBytes(uuid),
+          build: (target) => buildPvWithBreaks(target, spec),
+        });
+        return new XenDomain(domain, store, spec, uuid, backends, devices);
       } catch (error) {
-        await domain.destroy();
+        for (const device of devices) device.close();
+        await domain?.destroy();
         throw error;
       }
     },

@@ -4,8 +4,11 @@ import { exchange, isDisconnection, readOutput, ReplyCut, upgrade, writeAll } fr
 import type { DomainInspection, MachineFigures } from "./figures.ts";
 import type {
   ApiError,
+  AttachRequest,
   CreateReply,
   CreateRequest,
+  DeviceKind,
+  DeviceRecord,
   DomainDetail,
   DomainSummary,
   ErrorCode,
@@ -185,6 +188,17 @@ export class XendClient implements Disposable {
 
   setScheduler(id: string | number, parameters: Partial<SchedulerParameters>): Promise<void> {
     return this.operate(id, "scheduler", parameters);
+  }
+
+  /** A disk or an interface, specified as in a configuration. @returns it, as XenStore has it */
+  attachDevice(id: string | number, request: AttachRequest): Promise<DeviceRecord> {
+    return this.post(`/domains/${encodeURIComponent(id)}/devices`, request);
+  }
+
+  /** @param devid a disk's is the number of its vdev: 51712 is xvda. @param force without asking the guest */
+  async detachDevice(id: string | number, kind: DeviceKind, devid: number, force = false): Promise<void> {
+    const path = `/domains/${encodeURIComponent(id)}/devices/${kind}/${devid}`;
+    await this.#exchange("DELETE", force ? `${path}?force=1` : path);
   }
 
   /** @param options.file an absolute path; by default one below xend's state. @returns the file */
@@ -415,7 +429,7 @@ export class XendClient implements Disposable {
   }
 
   /** A request whose reply is whole. */
-  async #exchange(method: "GET" | "POST", path: string, body?: unknown): Promise<string> {
+  async #exchange(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<string> {
     const request = { method, path: `/api/v1${path}`, body: bodyOf(body) };
     const { status, text } = await this.#orLost(exchange(await this.#connect(), request));
     if (status >= 200 && status < 300) return text;

@@ -5,10 +5,13 @@ import { domainInspectionSchema, machineFiguresSchema } from "./figures_schemas.
 import { NO_CONTENT } from "./http.ts";
 import {
   apiErrorSchema,
+  attachRequestSchema,
   coreReplySchema,
   createReplySchema,
   createRequestSchema,
   debugKeysBody,
+  devicePath,
+  deviceRecordSchema,
   domainDetailSchema,
   domainSummarySchema,
   gdbBody,
@@ -29,9 +32,11 @@ import {
 type Reply = z.ZodType | { readonly type: string; readonly schema: z.ZodType; readonly status?: number };
 
 interface Route {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "delete";
   readonly path: string;
   readonly summary: string;
+  /** Of the path, beside a domain's id. */
+  readonly parameters?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType | { readonly type: string };
   readonly reply?: Reply;
@@ -90,6 +95,20 @@ const ROUTES: readonly Route[] = [
     body,
     reply: name === "dump-core" ? coreReplySchema : name === "start" ? createReplySchema : undefined,
   })),
+  {
+    method: "post",
+    path: "/domains/{id}/devices",
+    summary: "attach a disk or an interface, specified as in a configuration",
+    body: attachRequestSchema,
+    reply: { type: "application/json", schema: deviceRecordSchema, status: 201 },
+  },
+  {
+    method: "delete",
+    path: "/domains/{id}/devices/{kind}/{devid}",
+    summary: "detach a disk or an interface",
+    parameters: devicePath,
+    query: z.object({ force: flag("without asking the guest") }),
+  },
   {
     method: "get",
     path: "/domains/{id}/console",
@@ -241,14 +260,14 @@ function replyOf(reply: Reply | undefined) {
 
 /** Enters the routes into the document. */
 export function describeRoutes(app: OpenAPIHono, base: string): void {
-  for (const { method, path, summary, query, body, reply } of ROUTES) {
+  for (const { method, path, summary, parameters = z.object({}), query, body, reply } of ROUTES) {
     const { status, ...content } = replyOf(reply);
     app.openAPIRegistry.registerPath({
       method,
       path: base + path,
       summary,
       request: {
-        params: path.includes("{id}") ? id : undefined,
+        params: path.includes("{id}") ? id.extend(parameters.shape) : undefined,
         query,
         body: body === undefined
           ? undefined

@@ -12,6 +12,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   "bad-config": 422,
   "bad-image": 422,
   "no-memory": 507,
+  "no-such-device": 404,
   "no-such-path": 404,
   "timeout": 504,
   "not-supported": 501,

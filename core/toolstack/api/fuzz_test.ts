@@ -149,6 +149,9 @@ const PATHS = [
     "/api/v1/figures",
     "/metrics",
     "/api/v1/domains/ID/OP/OP",
+    "/api/v1/domains/ID/devices",
+    "/api/v1/domains/ID/devices/vbd/51712",
+    "/api/v1/domains/ID/devices/vif/0",
   ],
   ...[
     "/api/v1/node",
@@ -202,6 +205,8 @@ const OPERATIONS = [
   ],
   ...[
     "domain_sched_credit_set",
+    "device_create",
+    "device_destroy",
     "configure",
     "fly",
     "read",
@@ -236,6 +241,11 @@ function sane(random: Random): Request {
     ["/xenstore/chmod", { path: "/a", permissions: [`${random.of(["n", "r", "q"])}${random.below(70000)}`] }],
     ["/xenstore/rm", {
       path: random.of(["/a", "/", "/local", "@introduceDomain", "a//b", "/nowhere/at/all"]),
+    }],
+    [`/domains/${id}/devices`, {
+      kind: random.of(["vbd", "vif"]),
+      spec: random.of(["", "/a,raw,xvda", "/b,qcow2,xvdb", "devid=3,mac=0:0:0:0:0:1", random.of(WORDS)]),
+      directory: random.of(["/", "", random.of(WORDS)]),
     }],
     [`/domains/${id}/memory`, { targetKiB: random.of([4096, 16384, 2 ** 30]) }],
   ]);

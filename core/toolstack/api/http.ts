@@ -48,4 +48,7 @@ export function streamOf<T>(feed: Feed<T>, encode: (item: T) => Uint8Array): Rea
   }, { highWaterMark: 0 });
 }
 
+/** Of a flag in a query. */
+export const isSet = (value: string | undefined) => value !== undefined && value !== "0" && value !== "false";
+
 export const empty = () => new Response(null, { status: NO_CONTENT });

@@ -4,7 +4,8 @@ import type { Context } from "hono";
 import { pin, setMaxMemory, setMemoryTarget, setSchedule, setVcpus, sysrq } from "../xend/controls.ts";
 import { XendError } from "../xend/errors.ts";
 import type { Xend } from "../xend/xend.ts";
-import { fileOfSxp } from "./legacy_config.ts";
+import { parseDeviceNumber } from "../xend/device_operations.ts";
+import { deviceOfSxp, fileOfSxp } from "./legacy_config.ts";
 import { formatSxp, type Sxp } from "./sxp.ts";
 import type { DomainDetail, DomainState } from "./types.ts";
 
@@ -174,8 +175,12 @@ const domainOperations: Readonly<Record<string, LegacyOperation>> = {
   configure: notSupported,
   save: notSupported,
   migrate: notSupported,
-  device_create: notSupported,
-  device_destroy: notSupported,
+  device_create: async (xend, id, form) =>
+    void await xend.attachDevice(id, { ...deviceOfSxp(form.text("config")), directory: "/" }),
+  device_destroy: async (xend, id, form) => {
+    const kind = form.text("type") === "vif" ? "vif" : "vbd";
+    await xend.detachDevice(id, kind, parseDeviceNumber(kind, form.text("dev")), form.flag("force"));
+  },
   device_configure: notSupported,
   vif_limit_set: notSupported,
 };

@@ -69,6 +69,28 @@ Deno.test("an old client creates, unpauses, asks, shuts down and deletes", async
   ]);
   assert.equal((await post("/xend/domain/old", { op: "sysrq", key: "104" })).status, 202);
   assert.equal(host.last.nodes.get("control/sysrq"), "h");
+  const device = (op: string, fields: Record<string, string>) => post("/xend/domain/old", { op, ...fields });
+  const vbd = "(vbd (uname file:/a.img) (dev xvdb:disk) (mode w))";
+  assert.equal((await device("device_create", { config: vbd })).status, 202);
+  assert.equal(
+    (await device("device_create", { config: "(vif (bridge lan) (mac 00:16:3e:0:0:1))" })).status,
+    202,
+  );
+  const attached = [...host.last.devices?.served.values() ?? []];
+  assert.deepEqual(attached.map((each) => each.kind === "vbd" ? each.target : each.bridge), [
+    "/a.img",
+    "lan",
+  ]);
+  assert.match(await (await device("device_create", { config: vbd })).text(), /is already connected/);
+  assert.match(
+    await (await device("device_create", { config: "(pci)" })).text(),
+    /a device is an S-expression/,
+  );
+  host.last.devices?.busy.add("vbd 51728");
+  assert.match(await (await device("device_destroy", { type: "vbd", dev: "xvdb" })).text(), /not let go/);
+  assert.equal((await device("device_destroy", { type: "vbd", dev: "51728", force: "1" })).status, 202);
+  assert.equal((await device("device_destroy", { type: "vif", dev: "0" })).status, 202);
+  assert.equal(host.last.devices?.served.size, 0);
   assert.equal((await post("/xend/domain/old", { op: "shutdown", reason: "halt" })).status, 202);
   assert.equal(host.last.nodes.get("control/shutdown"), "halt");
   assert.equal((await post("/xend/domain/old", { op: "destroy" })).status, 202);

@@ -23,6 +23,20 @@ export const createReplySchema = z.strictObject({
   warnings: z.array(z.string()).readonly(),
 }).openapi("CreateReply");
 
+export const deviceKindSchema = z.enum(["vbd", "vif"]);
+
+export const attachRequestSchema = z.strictObject({
+  kind: deviceKindSchema,
+  spec: z.string().max(65536).regex(/^\P{Cc}*$/u, "expected a specification without control characters"),
+  directory: z.string().max(MAX_PATH),
+}).openapi("AttachRequest");
+
+/** What DELETE /domains/X/devices/KIND/DEVID names. */
+export const devicePath = z.object({
+  kind: deviceKindSchema,
+  devid: z.string().regex(/^\d{1,10}$/, "expected a device's number"),
+});
+
 export const ERROR_CODES = [
   "bad-request",
   "no-such-domain",
@@ -31,6 +45,7 @@ export const ERROR_CODES = [
   "bad-config",
   "bad-image",
   "no-memory",
+  "no-such-device",
   "no-such-path",
   "timeout",
   "not-supported",

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { z } from "zod";
 import {
   apiErrorSchema,
+  attachRequestSchema,
   createReplySchema,
   createRequestSchema,
   domainDetailSchema,
@@ -13,6 +14,7 @@ import {
 } from "./schemas.ts";
 import type {
   ApiError,
+  AttachRequest,
   CreateReply,
   CreateRequest,
   DomainDetail,
@@ -27,6 +29,7 @@ type Agree<A, B> = [A] extends [B] ? [B] extends [A] ? true : never : never;
 
 const agreements: readonly true[] = [
   true satisfies Agree<z.infer<typeof apiErrorSchema>, ApiError>,
+  true satisfies Agree<z.infer<typeof attachRequestSchema>, AttachRequest>,
   true satisfies Agree<z.infer<typeof createReplySchema>, CreateReply>,
   true satisfies Agree<z.infer<typeof createRequestSchema>, CreateRequest>,
   true satisfies Agree<z.infer<typeof domainDetailSchema>, DomainDetail>,
@@ -36,4 +39,4 @@ const agreements: readonly true[] = [
   true satisfies Agree<z.infer<typeof xendStatusSchema>, XendStatus>,
 ];
 
-Deno.test("the API's schemas and types agree", () => assert.equal(agreements.length, 8));
+Deno.test("the API's schemas and types agree", () => assert.equal(agreements.length, 9));

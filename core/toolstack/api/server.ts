@@ -18,8 +18,9 @@ import { debugRoutes, type DebugServices } from "./debug_routes.ts";
 import { describeRoutes } from "./document.ts";
 import { figuresRoutes, metricsRoute } from "./figures_routes.ts";
 import { legacyRoutes } from "./legacy.ts";
+import { deviceRoutes } from "./device_routes.ts";
 import { createRequestSchema, debugKeysBody, operationBodies, stopBody } from "./schemas.ts";
-import { empty, readBody, readJson, streamOf } from "./http.ts";
+import { empty, isSet, readBody, readJson, streamOf } from "./http.ts";
 import type { XendStatus } from "./types.ts";
 import { watchPaths, watchXenStore, xenstoreRoutes } from "./xenstore_routes.ts";
 
@@ -37,8 +38,6 @@ export interface ApiHost {
   /** Ends the process once the domains are ended. @returns the domains that did not end by themselves */
   stop(graceMs?: number): Promise<string[]>;
 }
-
-const isSet = (value: string | undefined) => value !== undefined && value !== "0" && value !== "false";
 
 /** What POST /domains/X/OP does. */
 type Operation = keyof typeof operationBodies;
@@ -123,6 +122,7 @@ export function apiApp({ xend, xenstore, debug = {}, metrics, status, stop }: Ap
   figuresRoutes(app, base, xend);
   if (metrics === true) metricsRoute(app, xend);
   debugRoutes(app, base, xend, debug);
+  deviceRoutes(app, base, xend);
   app.post(`${base}/domains/:id/:operation`, async (c) => {
     const { id, operation } = c.req.param();
     if (!isOperation(operation)) {

@@ -11,6 +11,7 @@ import { type Listener, listenOnSocket, listenOnTcp } from "./listener.ts";
 import { domainInspectionSchema, machineFiguresSchema } from "./figures_schemas.ts";
 import {
   createReplySchema,
+  deviceRecordSchema,
   domainDetailSchema,
   domainSummarySchema,
   nodeInfoSchema,
@@ -297,6 +298,45 @@ Deno.test("XenStore over the API; its watches and consoles' output come as event
     await client.xenstoreWrite("/a/c", "2");
   }
   assert.deepEqual(watched, ["/a/c", "/a/c"]);
+});
+
+Deno.test("devices are attached and detached over the API; what is no request for that is refused", async () => {
+  await using served = await serve();
+  const { client, api, fake: { host } } = served;
+  await client.create(fakeRequest({ name: "ä" }));
+  const attach = (kind: "vbd" | "vif", spec: string) =>
+    client.attachDevice("ä", { kind, spec, directory: "/guests" });
+  const disk = deviceRecordSchema.parse(await attach("vbd", "a.img,raw,xvda,rw"));
+  assert.deepEqual([disk.kind, disk.devid], ["vbd", 51712]);
+  const [device] = host.last.devices?.served.values() ?? [];
+  assert.equal(device.kind === "vbd" && device.target, "/guests/a.img");
+  const net = deviceRecordSchema.parse(await attach("vif", ""));
+  assert.match(net.mac ?? "", /^00:16:3e:/);
+  await fails(attach("vbd", "/b,raw,xvda"), "name-exists", /xvda \(51712, vbd\) is already connected/);
+  await fails(attach("vbd", "/b,qed,xvdb"), "bad-config", /only raw images/);
+  await fails(attach("vbd", "/b,raw,foo"), "bad-config", /names no disk/);
+  await fails(attach("vif", "a\nb"), "bad-request", /control characters/);
+  host.last.devices?.busy.add("vbd 51712");
+  await fails(client.detachDevice("ä", "vbd", 51712), "busy", /let go/);
+  await client.detachDevice("ä", "vbd", 51712, true);
+  await fails(client.detachDevice("ä", "vbd", 51712), "no-such-device", /not connected/);
+  await client.detachDevice("ä", "vif", 0);
+  assert.equal(host.last.devices?.served.size, 0);
+  await fails(client.detachDevice("b", "vif", 0), "no-such-domain");
+  await client.create(fakeRequest({ name: "m" }, { defineOnly: true }));
+  await fails(client.detachDevice("m", "vif", 0), "wrong-state", /not running/);
+  host.last.devices = undefined;
+  await fails(attach("vif", ""), "not-supported", /no backends/);
+
+  const app = apiApp(api);
+  const status = async (method: string, path: string, body?: unknown) =>
+    (await app.request(`http://xend/api/v1/domains/${path}`, { method, body: JSON.stringify(body) })).status;
+  assert.equal(await status("DELETE", "1/devices/vbd/x"), 400);
+  assert.equal(await status("DELETE", "1/devices/tap/1"), 400);
+  assert.equal(await status("DELETE", "1/devices/vbd/99999999999"), 400);
+  assert.equal(await status("DELETE", "1/devices/vbd"), 404);
+  assert.equal(await status("POST", "1/devices", { kind: "vbd" }), 400);
+  assert.equal(await status("POST", "1/devices", { kind: "vif", spec: "", directory: "/", more: 1 }), 400);
 });
 
 Deno.test("gdb and trace: what this host cannot do is not supported, the others get what they ask for", async () => {

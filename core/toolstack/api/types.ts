@@ -13,6 +13,7 @@ export type ErrorCode =
   | "bad-config"
   | "bad-image"
   | "no-memory"
+  | "no-such-device"
   | "no-such-path" // XenStore
   | "timeout"
   | "not-supported"
@@ -75,9 +76,21 @@ export interface SchedulerParameters {
   readonly cap: number;
 }
 
+/** A disk, or a network interface. */
+export type DeviceKind = "vbd" | "vif";
+
+/** A device for a running domain. */
+export interface AttachRequest {
+  readonly kind: DeviceKind;
+  /** As a configuration's list `disk` or `vif` has it; an interface without a devid takes the lowest free one. */
+  readonly spec: string;
+  /** Where a relative path in it begins. */
+  readonly directory: string;
+}
+
 /** A disk or network device as XenStore shows it. */
 export interface DeviceRecord {
-  readonly kind: "vbd" | "vif" | "console";
+  readonly kind: DeviceKind | "console";
   readonly devid: number;
   readonly backendDomid: number;
   readonly state: number;

@@ -12,7 +12,7 @@ export function isDisconnection(error: unknown): boolean {
 }
 
 export interface UnixRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly body?: { readonly type: string; readonly bytes: Uint8Array };
 }

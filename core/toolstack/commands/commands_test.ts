@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { XendFailure } from "../api/client.ts";
-import type { XendEvent } from "../api/types.ts";
+import type { ErrorCode, XendEvent } from "../api/types.ts";
 import { OutputClosed } from "../console/terminal.ts";
 import { completionsOf, type Source } from "./completion/complete.ts";
 import { manualPage } from "./manual.ts";
@@ -50,6 +50,86 @@ Deno.test("what commands ask of xend", async () => {
   ]);
 });
 
+const attaches = (kind: "vbd" | "vif", spec: string) =>
+  `attachDevice 1 ${JSON.stringify({ kind, spec, directory: "/here" })}`;
+
+Deno.test("devices: what is asked of xend in xl's and xm's ways, and what is printed", async () => {
+  const cases: Readonly<Record<string, string>> = {
+    "block-attach 1 a.img,raw,xvdb,rw": attaches("vbd", "a.img,raw,xvdb,rw"),
+    "block-attach 1 vdev=xvdc cdrom target=a.iso": attaches("vbd", "vdev=xvdc,cdrom,target=a.iso"),
+    "block-attach 1 a.img raw xvdb ro": attaches("vbd", "a.img,raw,xvdb,ro"),
+    "block-attach 1 phy:/dev/x xvdb w": attaches("vbd", "phy:/dev/x,xvdb,w"),
+    "block-attach 1 file:/x xvdb w! 0": attaches("vbd", "file:/x,xvdb,w,backend=0"),
+    "block-attach 1 /x xvdb r": attaches("vbd", "/x,raw,xvdb,r"),
+    "block-detach 1 xvdb": 'detachDevice 1 "vbd" 51728 false',
+    "block-detach 1 51728 -f": 'detachDevice 1 "vbd" 51728 true',
+    "block-detach --force 1 /dev/hda": 'detachDevice 1 "vbd" 768 true',
+    "network-attach 1": attaches("vif", ""),
+    "network-attach 1 bridge=lan mac=0:0:0:0:0:1": attaches("vif", "bridge=lan,mac=0:0:0:0:0:1"),
+    "network-detach 1 0": 'detachDevice 1 "vif" 0 false',
+    "network-detach 1 3 --force": 'detachDevice 1 "vif" 3 true',
+    "network-detach 1 0:16:3E:11:22:33": 'detachDevice 1 "vif" 0 false',
+  };
+  for (const [line, wanted] of Object.entries(cases)) {
+    for (const dialect of ["xenolith", "xm", "xl"] as const) {
+      assert.deepEqual(await command(line, dialect), { code: 0, out: "", err: "", asked: [wanted] }, line);
+    }
+    const unknown = await command(line.replace(/ 1\b/, " nobody"));
+    assert.deepEqual([unknown.code, unknown.asked], [1, []], line);
+    assert.match(unknown.err, /^Error: Domain 'nobody' does not exist\.\n/, line);
+  }
+  assert.equal(JSON.parse((await command("network-attach 1 --json")).out).kind, "vif");
+  assert.deepEqual(JSON.parse((await command("block-detach 1 xvda --json")).out).done, true);
+  const disk = await command("-N block-attach 1 /x raw xvdb r", "xl");
+  assert.deepEqual([disk.code, disk.asked], [0, []]);
+  assert.equal(
+    disk.out,
+    'disk: {\n    "pdev_path": "/x",\n    "vdev": "xvdb",\n    "format": "raw"\n}\n',
+  );
+  assert.equal((await command("-N network-attach 1 bridge=b", "xl")).out, 'vif: {\n    "bridge": "b"\n}\n');
+  assert.match((await command("-N block-attach 1 /x,raw")).err, /no vdev is given/);
+});
+
+Deno.test("devices: each dialect's words for what is not there, is busy or cannot be", async () => {
+  const failing = (code: ErrorCode, message: string) => {
+    const fail = () => Promise.reject(new XendFailure(code, message));
+    return { attachDevice: fail, detachDevice: fail };
+  };
+  const missing = failing("no-such-device", "Device xvdb (51728, vbd) is not connected.");
+  assert.equal(
+    (await command("block-detach 1 xvdb", "xl", missing)).err,
+    "Error: Device xvdb not connected.\n",
+  );
+  assert.equal((await command("network-detach 1 7", "xl", missing)).err, "Unknown device 7.\n");
+  for (const [dialect, prefix] of [["xenolith", "xenolith"], ["xm", "Error"]] as const) {
+    assert.deepEqual(await command("block-detach 1 xvdb", dialect, missing), {
+      code: 1,
+      out: "",
+      err: `${prefix}: Device xvdb (51728, vbd) is not connected.\n`,
+      asked: [],
+    });
+  }
+  assert.equal(
+    (await command("network-detach 1 0:0:0:0:0:9", "xl")).err,
+    "Unknown device 0:0:0:0:0:9.\n",
+  );
+  const busy = failing("busy", "it does not let go of it");
+  assert.deepEqual(
+    (await command("block-detach 1 xvdb", "xl", busy)).err,
+    "it does not let go of it\nlibxl_device_disk_safe_remove failed.\n",
+  );
+  const exists = failing("name-exists", "Device xvdb (51728, vbd) is already connected.");
+  const xl = await command("block-attach 1 /x,raw,xvdb", "xl", exists);
+  assert.deepEqual([xl.code, xl.err.split("\n")[1]], [1, "libxl_device_disk_add failed."]);
+  assert.match((await command("network-attach 1", "xl", exists)).err, /\nlibxl_device_nic_add failed\.\n$/);
+  // libxlutil says what is wrong with a specification, and libxl is not asked.
+  const bad = failing("bad-config", "disk: no vdev is given");
+  assert.equal((await command("block-attach 1 /x", "xl", bad)).err, "disk: no vdev is given\n");
+  assert.equal((await command("block-detach 1 foo", "xl")).err, "Error: Device foo not connected.\n");
+  const json = await command("block-detach 1 xvdb --json", "xenolith", missing);
+  assert.equal(JSON.parse(json.err).error.code, "no-such-device");
+});
+
 Deno.test("wrong arguments end with 2 and say what was expected", async () => {
   const cases: Readonly<Record<string, RegExp>> = {
     "mem-set 1 lots": /invalid memory size: lots\nexpected MiB/,
@@ -69,6 +149,9 @@ Deno.test("wrong arguments end with 2 and say what was expected", async () => {
     "xenstore-chmod /a x1": /expected n, r, w or b/,
     "console 1 -e ab": /expected \^ and a letter/,
     "pause": /missing required argument/,
+    "block-attach 1": /missing required argument/,
+    "block-detach 1 foo": /expected a disk's name such as xvdb, or its number; found "foo"/,
+    "network-detach 1 eth0": /expected an interface's number or its MAC address/,
   };
   for (const [line, message] of Object.entries(cases)) {
     const { code, err, asked } = await command(line);
@@ -122,9 +205,9 @@ Deno.test("commands of xm and xl that are not here say why, in each dialect, and
         line,
       );
     }
-    const { code, err } = await command("block-attach 1 phy:/dev/x xvda w", dialect);
+    const { code, err } = await command("cd-insert 1 hdc /x.iso", dialect);
     assert.equal(code, 1);
-    assert.match(err, /block-attach is not supported: disks and network interfaces are not attached yet\n$/);
+    assert.match(err, /cd-insert is not supported: a PV guest's drive keeps its image; block-detach and/);
   }
   const json = await command("save --json 1 f");
   assert.equal(JSON.parse(json.err).error.code, "not-supported");
@@ -260,6 +343,10 @@ Deno.test("completions", async () => {
   assert.deepEqual(await words("destroy", ""), ["a", "b"]);
   assert.deepEqual(await words("destroy", "a", ""), ["a", "b"]);
   assert.deepEqual(await words("rename", "a", ""), []);
+  for (const name of ["block-attach", "block-detach", "network-attach", "network-detach"]) {
+    assert.deepEqual(await words(name, ""), ["a", "b"], name);
+  }
+  assert.deepEqual(await words("block-attach", "a", ""), "files");
   assert.deepEqual(await words("start", ""), ["b"]);
   assert.deepEqual(await words("list", "--state=sh"), ["--state=shutdown"]);
   assert.deepEqual(await words("list", "--state", "sh"), ["shutdown"]);

@@ -1,4 +1,5 @@
 /** `create`: a domain from its configuration file, run in this process. */
+import type { DeviceDescription } from "../../dom0/mod.ts";
 import { ImageError, type KernelImage, parseKernel, planPv } from "../../builder/mod.ts";
 import {
   type DomainConfig,
@@ -15,8 +16,9 @@ import { configDirectory, readConfigFile } from "./config_file.ts";
 import { CommandError } from "./errors.ts";
 import { plannedConfig, yajl } from "../format/domain_config.ts";
 import type { AptOptions } from "../guests/apt.ts";
-import { parseKernelSource, readSource } from "../guests/kernel_source.ts";
-import type { DomainEnd, RunningDomain, XenHost } from "../host.ts";
+import { readDomainFiles } from "../guests/domain_files.ts";
+import { DeviceError, type DomainEnd, type DomainSpec, type RunningDomain, type XenHost } from "../host.ts";
+import { deviceDescriptions } from "../xend/device_source.ts";
 
 /** What commands reach the world through; tests give their own. */
 export interface World {
@@ -56,6 +58,7 @@ export interface PreparedDomain {
   readonly effective: Readonly<Record<string, unknown>>;
   /** The keys that the file itself has. */
   readonly given: ReadonlySet<string>;
+  readonly devices?: readonly DeviceDescription[];
   /** Gone once the domain is built: a restart reads the files again, as xl does. */
   images?: DomainImages;
 }
@@ -70,22 +73,22 @@ export async function prepareDomain(
 ): Promise<Required<PreparedDomain>> {
   const { file } = options;
   const text = await readConfigFile(file, Deno.cwd());
+  const directory = configDirectory(file, Deno.cwd());
   const { config, effective, given, warnings } = readDomainConfig({ name: file, text }, options.overrides, {
-    environment: hostEnvironment(Deno.env.toObject(), configDirectory(file, Deno.cwd())),
+    environment: hostEnvironment(Deno.env.toObject(), directory),
     strict: options.strict,
   });
   if (!options.quiet) { for (const warning of warnings) world.say(formatDiagnostic(warning).split("\n")[0]); }
-  return { config, effective, given, images: await readImages(config, world) };
+  const devices = deviceDescriptions(config, directory);
+  return { config, effective, given, devices, images: await readImages(config, world) };
 }
 
 /** @throws CommandError, SourceError, FetchError */
 async function readImages(config: DomainConfig, world: World): Promise<DomainImages> {
-  const read = (value: string, key: string) =>
-    readSource(parseKernelSource(value), key, world.apt, (name) => world.builtinGuest(name));
-  const kernelBytes = await read(config.kernel, "kernel");
-  const ramdisk = config.ramdisk === undefined ? undefined : await read(config.ramdisk, "ramdisk");
+  const files = await readDomainFiles(config, Deno.cwd(), world.apt, (name) => world.builtinGuest(name));
+  const { ramdisk } = files;
   try {
-    const kernel = parseKernel(kernelBytes);
+    const kernel = parseKernel(files.kernel);
     const { placement } = planPv({ kernel, ramdisk }, config.memoryMiB * 256);
     if (placement.width !== 64) {
       throw new ImageError(
@@ -131,7 +134,7 @@ async function createDomain(
   const { config } = prepared;
   const { kernel, ramdisk } = prepared.images ?? await readImages(config, world);
   prepared.images = undefined;
-  return await host.createDomain({
+  const spec: DomainSpec = {
     name: config.name,
     memoryMiB: config.memoryMiB,
     maxMemoryMiB: config.maxMemoryMiB,
@@ -141,8 +144,15 @@ async function createDomain(
     ramdisk,
     ramdiskName: config.ramdisk,
     cmdline: config.cmdline,
+    devices: prepared.devices,
     consoleOutput,
-  });
+  };
+  try {
+    return await host.createDomain(spec);
+  } catch (error) {
+    if (error instanceof DeviceError) throw new CommandError(error.message, "failed", { cause: error });
+    throw error;
+  }
 }
 
 async function runOnce(

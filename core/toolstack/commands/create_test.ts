@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeElf, XEN_ELFNOTE } from "../../builder/mod.ts";
 import type { Terminal } from "../console/terminal.ts";
-import type { DomainEnd, DomainSpec, RunningDomain, XenHost } from "../host.ts";
+import { DeviceError, type DomainEnd, type DomainSpec, type RunningDomain, type XenHost } from "../host.ts";
 import { create, type CreateOptions, type World } from "./create.ts";
 import { demo } from "./demo.ts";
 import { isUserError } from "./errors.ts";
@@ -234,6 +234,29 @@ Deno.test("without -c the console is not shown", async () => {
   });
   assert.equal(await run(world, "", { console: false }), 0);
   assert.equal(world.printed(), "");
+});
+
+Deno.test("the domain gets its configuration's devices; what cannot be served is told", async () => {
+  const world = fakeWorld({ start: (guest) => guest.end("poweroff") });
+  assert.equal(await run(world, "disk=['a.img,raw,xvda,r']\nvif=['mac=00:16:3e:00:00:01']"), 0);
+  const [disk, net] = world.domains[0].spec.devices ?? [];
+  // Relative to the configuration.
+  assert.match(disk.kind === "vbd" ? disk.target : "", /^\/.*\/a\.img$/);
+  assert.equal(net.kind === "vif" && net.mac, "00:16:3e:00:00:01");
+  await assert.rejects(run(fakeWorld({}), "disk=['a.img,qcow2,xvda']"), /only raw images are served yet/);
+  const without: World = {
+    ...fakeWorld({}),
+    startHost: () =>
+      Promise.resolve({
+        createDomain: () => Promise.reject(new DeviceError("image", "disk xvda: /a.img: No such file")),
+        stop: () => Promise.resolve(),
+      }),
+  };
+  await assert.rejects(run(without, "disk=['/a.img,raw,xvda,r']"), (error) => {
+    assert.ok(isUserError(error), String(error));
+    assert.equal(error.message, "disk xvda: /a.img: No such file");
+    return true;
+  });
 });
 
 Deno.test("a dry run checks and prints, and creates nothing", async () => {

@@ -28,6 +28,7 @@ const USER_ERRORS: ReadonlySet<string> = new Set([
   "SourceError",
   "FetchError",
   "ImageError",
+  "XendError",
   "XendFailure",
   "PathError",
 ]);

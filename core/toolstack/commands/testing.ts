@@ -1,6 +1,6 @@
 /** A xend and a terminal for commands' tests: what was asked of them is kept. */
 import { XendFailure } from "../api/client.ts";
-import type { DomainDetail } from "../api/types.ts";
+import type { AttachRequest, DomainDetail } from "../api/types.ts";
 import type { Terminal } from "../console/terminal.ts";
 import { DOM0, FIGURES, GUEST, MANAGED, NODE } from "../format/testing.ts";
 import type { Context, Dialect, Xend } from "./context.ts";
@@ -35,7 +35,12 @@ export function fakeXend(asked: string[], domains: readonly DomainDetail[] = [DO
     asked.push([operation, id, ...values.map((value) => JSON.stringify(value))].join(" "));
     return Promise.resolve({ file: "/core" });
   };
+  const attach = (id: string | number, request: AttachRequest) => {
+    const { devices } = GUEST;
+    return act("attachDevice")(id, request).then(() => devices.find(({ kind }) => kind === request.kind));
+  };
   const partial = {
+    attachDevice: attach,
     domains: (all = false) => Promise.resolve(domains.filter(({ domid }) => all || domid !== undefined)),
     domain: (id: string | number) => new Promise((resolve) => resolve(find(domains, id))),
     node: () => Promise.resolve(NODE),
@@ -62,6 +67,7 @@ export function fakeXend(asked: string[], domains: readonly DomainDetail[] = [DO
     "pin",
     "setScheduler",
     "dumpCore",
+    "detachDevice",
   ];
   const all = { ...partial, ...Object.fromEntries(operations.map((name) => [name, act(name)])) };
   return all as unknown as Xend;

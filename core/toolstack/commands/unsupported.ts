@@ -1,7 +1,7 @@
 /** Commands of xm and xl that are not here, with the reason: whoever types one did not mistype another. */
 
 const NOT_MOVED = "domains cannot be saved, restored, suspended or moved to another host yet";
-const NOT_ATTACHED = "disks and network interfaces are not attached yet";
+const NO_DRIVES = "a PV guest's drive keeps its image; block-detach and block-attach give it another one";
 const NOT_PASSED = "no physical device can be passed through";
 const NO_BACKEND = "there is no backend for such devices";
 const ONE_POOL = "all pCPUs and domains are in the one pool, Pool-0";
@@ -10,10 +10,7 @@ const NO_POLICY = "there is no security policy";
 
 const REASONS: readonly (readonly [names: string, why: string])[] = [
   ["save restore suspend resume migrate migrate-receive remus", NOT_MOVED],
-  [
-    "block-attach block-detach block-configure network-attach network-detach cd-insert cd-eject",
-    NOT_ATTACHED,
-  ],
+  ["block-configure cd-insert cd-eject", NO_DRIVES],
   [
     "pci-attach pci-detach pci-list pci-list-assignable-devices pci-assignable-add pci-assignable-remove " +
     "pci-assignable-list usbctrl-attach usbctrl-detach usbdev-attach usbdev-detach usb-list",

@@ -181,7 +181,6 @@ Deno.test("keys without effect are warned about, those of other guests are not",
     `${minimal}disk = [ "phy:/dev/x,xvda,w" ]\nvif = []\nacpi = 1\npool = "fast"\nvnc = 1\n`,
   );
   assert.deepEqual(warnings.map(({ message }) => message), [
-    "disk has no effect: disks are not attached yet",
     "pool has no effect: there is one pool, Pool-0",
   ]);
   assert.equal(config.disks[0].target, "/dev/x");
@@ -190,6 +189,38 @@ Deno.test("keys without effect are warned about, those of other guests are not",
   assert.deepEqual(both.warnings.map(formatDiagnostic), [
     'test.cfg:4:1: warning: root and extra are ignored in favour of cmdline\n    extra="b"\n    ^',
   ]);
+});
+
+Deno.test("disks and interfaces that nothing serves are faults of a PV domain, each at its place", () => {
+  const cases: Readonly<Record<string, string>> = {
+    "disk=['format=qcow2,vdev=xvda,target=/a']":
+      "3:7: disk: xvda: format=qcow2: only raw images are served yet; qemu-img convert -O raw makes one",
+    "disk=['/a,raw,xvda','/b,vhd,xvdb']":
+      "3:21: disk: xvdb: format=vhd: only raw images are served yet; qemu-img convert -O raw makes one",
+    "disk=['/a,raw,foo']":
+      "3:7: disk: foo names no disk: xvda to xvdp, hda to hdd, sda to sdp, d0p0 or a number",
+    "disk=['/a,raw,xvda','/b,raw,51712']": "3:21: disk: 51712 is there twice",
+    "disk=['backend=driver,vdev=xvda,target=/a']":
+      "3:7: disk: xvda: backend=driver: only Domain-0 serves devices; there are no driver domains",
+    "disk=['iscsi:x,xvda,w']":
+      "3:7: disk: xvda: script=block-iscsi: only files and block devices of this host are served (no iscsi, nbd or drbd)",
+    "disk=[',hdc:cdrom,r']":
+      "3:7: disk: hdc: an empty drive is for HVM guests; a PV guest's drive shows an image from the start",
+    "disk=['vdev=xvda,target=']": "3:7: disk: xvda: no target is given: the image or device",
+    "disk=['specification=virtio,vdev=xvda,target=/a']":
+      "3:7: disk: xvda: specification=virtio: only Xen's own block protocol is served",
+    "vif=['', 'devid=0']": "3:10: vif: devid=0 is there twice",
+    "vif=['devid=65536']": "3:6: vif: devid=65536: expected at most 65535",
+    "vif=['backend=1']": "3:6: vif: backend=1: only Domain-0 serves devices; there are no driver domains",
+  };
+  for (const [line, fault] of Object.entries(cases)) {
+    assert.deepEqual(faults(`${minimal}${line}\n`), [`test.cfg:${fault}`], line);
+  }
+  const plain = read(
+    `${minimal}disk=['/a,raw,xvda','script=block,backend=Domain-0,vdev=51728,target=/b']\nvif=['type=ioemu','backend=0']\n`,
+  );
+  assert.deepEqual(plain.warnings, []);
+  assert.deepEqual(plain.config.vifs.map(({ devid }) => devid), [0, 1]);
 });
 
 Deno.test("overrides from the command line come last and need no quotes", () => {

@@ -1,6 +1,6 @@
 /** What a domain is made from, and what of a configuration cannot be honoured. */
+import { checkDevices } from "./devices/check.ts";
 import type { Disk } from "./devices/disk.ts";
-import { isVdev } from "./devices/disk.ts";
 import type { Vif } from "./devices/vif.ts";
 import { type GuestType, KEYS, type KeyValues, SHUTDOWN_ACTIONS } from "./keys/mod.ts";
 import type { Reading } from "./reading.ts";
@@ -147,24 +147,7 @@ function together(reading: Reading, values: KeyValues): Diagnostic[] {
     const span = keyAt(values.root !== undefined ? "root" : "extra");
     faults.push({ span, message: "root and extra are ignored in favour of cmdline", severity: "warning" });
   }
-  faults.push(...vdevs(reading, values.disk ?? []));
   return faults;
-}
-
-function vdevs(reading: Reading, disks: readonly Disk[]): Diagnostic[] {
-  const list = reading.settings.get("disk")?.value;
-  const seen = new Set<string>();
-  const warnings: Diagnostic[] = [];
-  disks.forEach(({ vdev }, index) => {
-    const span = (list?.kind === "list" ? list.items[index]?.span : undefined) ?? endOf(reading.source);
-    const warn = (message: string) =>
-      warnings.push({ span, message: `disk: ${message}`, severity: "warning" });
-    if (!isVdev(vdev)) {
-      warn(`${JSON.stringify(vdev)} is no name for a guest's disk; they are like xvda, hda1, sdb`);
-    } else if (seen.has(vdev)) warn(`${vdev} is there twice`);
-    seen.add(vdev);
-  });
-  return warnings;
 }
 
 /** What keeps a domain from being built, and what does nothing. */
@@ -172,7 +155,11 @@ export function checkDomain(reading: Reading, values: KeyValues): readonly Diagn
   const { settings } = reading;
   const guest = guestType(values);
   const end = endOf(reading.source);
-  const diagnostics = [...ineffective(reading, guest), ...together(reading, values)];
+  const diagnostics = [
+    ...ineffective(reading, guest),
+    ...together(reading, values),
+    ...checkDevices(reading, values, guest),
+  ];
   for (const key of ["name", "kernel"] as const) {
     // A bootloader would bring the kernel; that it cannot is said already.
     if (settings.has(key) || (key === "kernel" && (values.bootloader || guest === "hvm"))) continue;

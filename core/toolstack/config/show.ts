@@ -29,7 +29,7 @@ export function effectiveValues(
     if (FOLDED.has(key)) continue;
     const value = given.get(key);
     const defaults = initial !== undefined && guests.includes(guest) && dialects.includes("xl") &&
-      (status.kind === "honoured" || guests.length < 3 || key === "disk" || key === "vif");
+      (status.kind === "honoured" || guests.length < 3);
     if (value !== undefined) entries.set(key, value);
     else if (defaults) entries.set(key, initial);
   }

@@ -23,7 +23,7 @@ mount -t devtmpfs dev /dev 2>/dev/null
 mkdir -p /dev/pts
 mount -t devpts devpts /dev/pts
 hostname xenolith
-for module in /lib/modules/*.ko; do
+for module in /lib/modules/*.ko*; do
   [ -e "$module" ] && insmod "$module"
 done
 [ -n "$LINES" ] && [ -n "$COLUMNS" ] && stty rows "$LINES" cols "$COLUMNS"

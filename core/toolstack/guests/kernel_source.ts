@@ -1,6 +1,7 @@
 import { type AptOptions, packagedFile } from "./apt.ts";
 import { busyboxInitramfs } from "./busybox.ts";
 import { debianKernel, type DebianKernelChoice, FLAVOURS } from "./debian_kernel.ts";
+import type { KernelModule } from "./kernel_modules.ts";
 
 /** Where kernel= and ramdisk= point to. */
 export type KernelSource =
@@ -70,6 +71,7 @@ async function readFile(path: string, key: string): Promise<Uint8Array> {
 /**
  * Reads what kernel= or ramdisk= names.
  * @param key the configuration's key, for messages
+ * @param modules for initramfs:busybox to insert
  * @throws SourceError, FetchError
  */
 export async function readSource(
@@ -77,6 +79,7 @@ export async function readSource(
   key: string,
   apt: AptOptions,
   builtin: (name: string) => Uint8Array | undefined,
+  modules: readonly KernelModule[] = [],
 ): Promise<Uint8Array> {
   switch (source.kind) {
     case "file":
@@ -86,7 +89,7 @@ export async function readSource(
     case "debian":
       return await readFile((await debianKernel(source.choice, apt)).path, key);
     case "busybox":
-      return await busyboxInitramfs(apt);
+      return await busyboxInitramfs(apt, { modules });
     case "builtin": {
       const image = builtin(source.name);
       if (image === undefined) {

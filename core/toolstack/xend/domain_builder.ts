@@ -1,7 +1,9 @@
 /** Builds domains, one at a time: building takes most of this thread, and images tens of megabytes. */
 import { ImageError } from "../../builder/mod.ts";
-import type { ControlledDomain, ControlledHost } from "../host.ts";
+import type { DeviceDescription } from "../../dom0/mod.ts";
+import { type ControlledDomain, type ControlledHost, DeviceError } from "../host.ts";
 import { applyScheduling } from "./controls.ts";
+import { deviceDescriptions } from "./device_source.ts";
 import type { DomainEntry } from "./domain_entry.ts";
 import type { DomainImages, DomainSource } from "./domain_source.ts";
 import { XendError } from "./errors.ts";
@@ -18,13 +20,16 @@ export class DomainBuilder {
   /** A domain as its configuration says, paused. Nothing is left behind when it throws. @throws XendError */
   async build(entry: DomainEntry, warnings: string[]): Promise<ControlledDomain> {
     const { config } = entry.settings;
-    const images = await this.source.images(config, entry.request.directory);
-    const create = () => this.#create(entry, images);
+    const { directory } = entry.request;
+    const devices = entry.devices ?? deviceDescriptions(config, directory);
+    const images = await this.source.images(config, directory);
+    const create = () => this.#create(entry, images, devices);
     const result = this.#last.then(create, create);
     this.#last = result.catch(() => {});
     const domain = await result;
     try {
       warnings.push(...applyScheduling(domain, config, this.host.figures().pcpus));
+      entry.devices = devices;
       return domain;
     } catch (error) {
       await domain.destroy();
@@ -32,7 +37,11 @@ export class DomainBuilder {
     }
   }
 
-  async #create(entry: DomainEntry, images: DomainImages): Promise<ControlledDomain> {
+  async #create(
+    entry: DomainEntry,
+    images: DomainImages,
+    devices: readonly DeviceDescription[],
+  ): Promise<ControlledDomain> {
     const { config } = entry.settings;
     try {
       return await this.host.createDomain({
@@ -47,11 +56,17 @@ export class DomainBuilder {
         ramdisk: images.ramdisk,
         ramdiskName: config.ramdisk,
         cmdline: config.cmdline,
+        devices,
         consoleOutput: (bytes) => this.consoleOutput(entry, bytes),
       });
     } catch (error) {
       if (error instanceof ImageError) {
         throw new XendError("bad-image", `kernel ${config.kernel}: ${error.message}`, { cause: error });
+      }
+      if (error instanceof DeviceError) {
+        throw new XendError(error.code === "unsupported" ? "not-supported" : "bad-image", error.message, {
+          cause: error,
+        });
       }
       if (error instanceof RangeError) {
         throw new XendError("no-memory", `${entry.name} cannot be created: ${error.message}`, {

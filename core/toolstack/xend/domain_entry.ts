@@ -1,5 +1,6 @@
 /** A domain as xend knows it, whether it runs or is only defined; it outlives the incarnations that restarts give it. */
 import type { CreateRequest } from "../api/types.ts";
+import type { DeviceDescription } from "../../dom0/mod.ts";
 import type { ControlledDomain, DomainEnd } from "../host.ts";
 import { ConsoleLog } from "./console_log.ts";
 import type { DomainSettings } from "./domain_source.ts";
@@ -26,6 +27,8 @@ export class DomainEntry {
   incarnation: Incarnation | undefined;
   /** Being built: the name is taken, there is nothing to control yet. */
   isBuilding = false;
+  /** Its disks and interfaces, with those attached since and without those detached: a guest that reboots finds them again. */
+  devices: readonly DeviceDescription[] | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(

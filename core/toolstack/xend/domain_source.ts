@@ -1,5 +1,4 @@
 /** From a request to a domain that can be built: the configuration, and the files that it names. */
-import { isAbsolute, resolve } from "node:path";
 import { ImageError, type KernelImage, planPv, readKernel } from "../../builder/mod.ts";
 import type { CreateRequest } from "../api/types.ts";
 import {
@@ -10,7 +9,8 @@ import {
   readDomainConfig,
 } from "../config/mod.ts";
 import { type AptOptions, FetchError } from "../guests/apt.ts";
-import { parseKernelSource, readSource, SourceError } from "../guests/kernel_source.ts";
+import { readDomainFiles } from "../guests/domain_files.ts";
+import { SourceError } from "../guests/kernel_source.ts";
 import { XendError } from "./errors.ts";
 
 export interface DomainImages {
@@ -89,16 +89,9 @@ export class FileSource implements DomainSource {
   async images(config: DomainConfig, directory: string): Promise<DomainImages> {
     const { apt, builtinGuest } = this.options;
     try {
-      const read = (value: string, key: string) => {
-        const source = parseKernelSource(value);
-        const here = source.kind === "file" && !isAbsolute(source.path)
-          ? { ...source, path: resolve(directory, source.path) }
-          : source;
-        return readSource(here, key, apt, builtinGuest);
-      };
-      const kernelBytes = await read(config.kernel, "kernel");
-      const ramdisk = config.ramdisk === undefined ? undefined : await read(config.ramdisk, "ramdisk");
-      const kernel = await readKernel(kernelBytes);
+      const files = await readDomainFiles(config, directory, apt, builtinGuest);
+      const { ramdisk } = files;
+      const kernel = await readKernel(files.kernel);
       const { placement } = planPv({ kernel, ramdisk }, config.memoryMiB * 256);
       if (placement.width !== 64) {
         throw new ImageError(

@@ -193,6 +193,7 @@ export class LifeCycle {
   async end(entry: DomainEntry): Promise<void> {
     const { incarnation, domid } = entry;
     if (incarnation !== undefined) await this.dismantle(entry, incarnation);
+    entry.devices = undefined;
     entry.console.end();
     if (entry.managed) return;
     this.world.table.remove(entry);

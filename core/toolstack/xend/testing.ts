@@ -3,14 +3,74 @@ import { join } from "node:path";
 import { makeElf, parseKernel, XEN_ELFNOTE } from "../../builder/mod.ts";
 import type { DomainInfo } from "../../hypervisor/host_domain.ts";
 import type { Inspection } from "../../hypervisor/inspection.ts";
-import type { CreateRequest } from "../api/types.ts";
+import type { DeviceDescription } from "../../dom0/mod.ts";
+import type { CreateRequest, DeviceKind } from "../api/types.ts";
 import type { DomainConfig } from "../config/mod.ts";
-import type { ControlledDomain, ControlledHost, DomainControl, DomainEnd, DomainSpec } from "../host.ts";
+import {
+  type ControlledDomain,
+  type ControlledHost,
+  DeviceError,
+  type DomainControl,
+  type DomainDevices,
+  type DomainEnd,
+  type DomainSpec,
+} from "../host.ts";
+import { deviceNumber } from "./device_source.ts";
 import type { DomainSettings, DomainSource, EndAction } from "./domain_source.ts";
 import { XendError } from "./errors.ts";
 import { XendLog } from "./log.ts";
 import { StateStore } from "./state_store.ts";
 import { Xend, type XendOptions } from "./xend.ts";
+
+const NO_TRAFFIC = {
+  rxBytes: 0,
+  rxPackets: 0,
+  rxErrors: 0,
+  rxDrops: 0,
+  txBytes: 0,
+  txPackets: 0,
+  txErrors: 0,
+  txDrops: 0,
+};
+
+/** Backends that serve any device, and let it go unless it is in use. */
+export class FakeDevices implements DomainDevices {
+  readonly served = new Map<string, DeviceDescription>();
+  /** "vbd 51712" and the like: the guest does not let it go. */
+  readonly busy = new Set<string>();
+  /** Thrown by the next `attach`. */
+  failure: Error | undefined;
+
+  constructor(devices: readonly DeviceDescription[] = []) {
+    for (const device of devices) this.served.set(`${device.kind} ${deviceNumber(device)}`, device);
+  }
+
+  // deno-lint-ignore require-await -- what it throws rejects
+  async attach(device: DeviceDescription): Promise<void> {
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
+    const key = `${device.kind} ${deviceNumber(device)}`;
+    if (this.served.has(key)) throw new DeviceError("exists", `there is a ${key}`);
+    this.served.set(key, device);
+  }
+
+  // deno-lint-ignore require-await -- what it throws rejects
+  async detach(kind: DeviceKind, devid: number, force: boolean): Promise<void> {
+    const key = `${kind} ${devid}`;
+    if (!this.served.has(key)) throw new DeviceError("missing", `there is no ${key}`);
+    if (this.busy.has(key) && !force) throw new DeviceError("busy", `the guest has not let go of ${key}`);
+    this.served.delete(key);
+  }
+
+  vif(devid: number) {
+    return this.served.has(`vif ${devid}`) ? NO_TRAFFIC : undefined;
+  }
+
+  vbd(): undefined {
+    return undefined;
+  }
+}
 
 export class FakeDomain implements ControlledDomain {
   readonly #end = Promise.withResolvers<DomainEnd>();
@@ -19,6 +79,7 @@ export class FakeDomain implements ControlledDomain {
   readonly uuid: string;
   readonly consoleBacklog = 0;
   control: DomainControl = {};
+  devices: FakeDevices | undefined;
   pauses = 1;
   received = "";
   isDestroyed = false;
@@ -26,6 +87,7 @@ export class FakeDomain implements ControlledDomain {
 
   constructor(readonly domid: number, readonly spec: DomainSpec) {
     this.uuid = spec.uuid ?? "";
+    this.devices = new FakeDevices(spec.devices);
   }
 
   pause(): void {

@@ -1,8 +1,18 @@
 /** xend: what can be asked of the domains of a host, by name. It knows nothing of processes, sockets or HTTP. */
 import { isAbsolute, join } from "node:path";
 import type { DomainInspection, MachineFigures } from "../api/figures.ts";
-import type { CreateReply, CreateRequest, DomainDetail, DomainSummary, NodeInfo } from "../api/types.ts";
+import type {
+  AttachRequest,
+  CreateReply,
+  CreateRequest,
+  DeviceKind,
+  DeviceRecord,
+  DomainDetail,
+  DomainSummary,
+  NodeInfo,
+} from "../api/types.ts";
 import { coreDumpPath, dumpCore } from "./controls.ts";
+import { attachDevice, detachDevice, deviceName } from "./device_operations.ts";
 import { DomainEntry } from "./domain_entry.ts";
 import type { DomainSource } from "./domain_source.ts";
 import { DomainTable } from "./domain_table.ts";
@@ -189,6 +199,24 @@ export class Xend {
       if (crash) await this.#lives.end(entry);
       return path;
     });
+  }
+
+  /** @throws XendError bad-config, bad-image, name-exists, wrong-state, not-supported */
+  async attachDevice(id: string, request: AttachRequest): Promise<DeviceRecord> {
+    const entry = this.find(id);
+    const record = await entry.exclusive(() =>
+      attachDevice(entry, request, this.options.devices ?? (() => []))
+    );
+    this.log.info(`${entry.name}: device ${deviceName(request.kind, record.devid)} is attached`);
+    return record;
+  }
+
+  /** @throws XendError no-such-device, busy, wrong-state, not-supported */
+  async detachDevice(id: string, kind: DeviceKind, devid: number, force = false): Promise<void> {
+    const entry = this.find(id);
+    // Not exclusive: a guest may take its time, and whoever destroys it does not wait for that.
+    await detachDevice(entry, kind, devid, force);
+    this.log.info(`${entry.name}: device ${deviceName(kind, devid)} is detached`);
   }
 
   pause(id: string): void {

@@ -1,4 +1,4 @@
-/** `block-list` and `network-list`. */
+/** `block-list` and `network-list`; what changes devices is in attach.ts. */
 import type { DeviceRecord } from "../../api/types.ts";
 import {
   XL_BLOCK_HEADER,

@@ -102,26 +102,3 @@ export const RESOURCES: readonly CommandSpec[] = [
     load: async () => (await import("../run/resources.ts")).cpupoolList,
   },
 ];
-
-export const DEVICES: readonly CommandSpec[] = [
-  {
-    name: "block-list",
-    group: "devices",
-    summary: "list block devices",
-    arguments: [{ ...DOMAIN, many: true }],
-    options: [],
-    examples: [{ line: "block-list guest", does: "with their backends' paths in XenStore" }],
-    printsJson: true,
-    load: async () => (await import("../run/devices.ts")).blockList,
-  },
-  {
-    name: "network-list",
-    group: "devices",
-    summary: "list network devices",
-    arguments: [{ ...DOMAIN, many: true }],
-    options: [],
-    examples: [{ line: "network-list guest", does: "with their MAC addresses" }],
-    printsJson: true,
-    load: async () => (await import("../run/devices.ts")).networkList,
-  },
-];

@@ -1,5 +1,5 @@
 /** Keys that give a domain devices. */
-import { idle, quiet } from "./definition.ts";
+import { honoured, idle, quiet } from "./definition.ts";
 import {
   disks,
   integer,
@@ -17,17 +17,8 @@ const PASS = "no physical device can be passed through";
 const NO_BACKEND = "there is no backend for it";
 
 export const deviceKeys = {
-  disk: idle(disks(), "The domain's disks, by xl-disk-configuration(5).", "disks are not attached yet", {
-    default: [],
-  }),
-  vif: idle(
-    vifs(),
-    "The domain's network interfaces, by xl-network-configuration(5).",
-    "interfaces are not attached yet",
-    {
-      default: [],
-    },
-  ),
+  disk: honoured(disks(), "The domain's disks, by xl-disk-configuration(5).", { default: [] }),
+  vif: honoured(vifs(), "The domain's network interfaces, by xl-network-configuration(5).", { default: [] }),
   vif2: quiet(texts(), "Interfaces of the netchannel2 protocol.", "no kernel speaks it any more"),
   vtpm: idle(texts("vTPM specifications"), "Virtual TPMs.", NO_BACKEND),
   p9: idle(texts("9pfs specifications"), "Directories of the host, by 9pfs.", NO_BACKEND),
