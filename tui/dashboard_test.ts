@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-control-regex -- control sequences are among what is looked for
 /** The whole dashboard on a terminal that is read cell by cell, with a made-up xend. */
 import assert from "node:assert/strict";
-import { domain, machine } from "./model/testing.ts";
+import { domain, machine, vbd } from "./model/testing.ts";
 import { runDashboard } from "./mod.ts";
 import type { DashboardOptions } from "./ports.ts";
 import { FakeXend, OPTIONS, type PortsOptions, testPorts, TestTerminal } from "./view/testing.ts";
@@ -271,6 +271,30 @@ Deno.test("the delay changes in place", async () => {
     await new Promise((resolve) => setTimeout(resolve, 600));
     assert.ok(xend.asked.filter((call) => call === "figures").length >= before + 3);
   });
+});
+
+Deno.test("devices are attached and detached by command lines, which the log shows", async () => {
+  await withDashboard(async ({ terminal, xend, ran }) => {
+    xend.machine = machine(1000, [domain(0), domain(1, { name: "web", vbds: [vbd(51712)] })]);
+    await terminal.waitFor(/Domains 2/);
+    terminal.type("jA");
+    await terminal.waitFor(/Disk for web/);
+    terminal.type("data.img,raw,xvdb,rw\r");
+    await terminal.waitFor(/xenolith block-attach web data\.img,raw,xvdb,rw: done/);
+    terminal.type("L\r");
+    await terminal.waitFor(/xenolith network-attach web: done/);
+    terminal.type("J");
+    await terminal.waitFor(/Detach a device of web/);
+    terminal.type("xvd\r");
+    await terminal.waitFor(/xenolith block-detach web xvda: done/);
+    terminal.type("l");
+    await terminal.waitFor(/done +xenolith network-attach web\n/);
+    assert.deepEqual(ran, [
+      ["block-attach", "web", "data.img,raw,xvdb,rw"],
+      ["network-attach", "web"],
+      ["block-detach", "web", "xvda"],
+    ]);
+  }, { delaySeconds: 0.1 });
 });
 
 Deno.test("create and start offer what there is", async () => {

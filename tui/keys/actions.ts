@@ -21,9 +21,19 @@ export type Toggle = "networks" | "vbds" | "vcpus" | "repeatHeader" | "fullName"
 export type DomainCommand = "pause" | "unpause" | "shutdown" | "reboot";
 
 /** Questions that are answered with a line of text. */
-export type PromptKind = "delay" | "memory" | "vcpus" | "rename" | "sysrq" | "dump-core";
+export type PromptKind =
+  | "delay"
+  | "memory"
+  | "vcpus"
+  | "rename"
+  | "sysrq"
+  | "dump-core"
+  | "block-attach"
+  | "network-attach";
 
-export type ChoiceKind = "create" | "start";
+/** Lists that have to be asked for. */
+export type LoadedChoice = "create" | "start";
+export type ChoiceKind = LoadedChoice | "detach";
 
 export type Action =
   | { readonly do: "quit" }

@@ -60,6 +60,10 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   command("mem-max", "domain and more", "how much memory it can have"),
   command("vcpu-set", "domain and more", "how many vCPUs are online"),
   command("vcpu-pin", "domain and more", "on which pCPUs a vCPU may run"),
+  command("block-attach", "domain and more", "attach a disk: FILE,raw,xvdb,rw"),
+  command("block-detach", "domain and more", "detach a disk: xvdb; -f: without asking the guest"),
+  command("network-attach", "domain", "attach an interface: mac=, bridge=, ..."),
+  command("network-detach", "domain and more", "detach an interface: 0; -f: without asking"),
   command("dump-core", "domain", "write its memory to a file"),
   command("xenstore-write", "more", "write to XenStore"),
   command("xenstore-rm", "more", "remove from XenStore"),
@@ -67,15 +71,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
 ];
 
 /** What xm and xl have and this version has not: shown, so that nobody searches for it. */
-export const UNAVAILABLE_COMMANDS: readonly string[] = [
-  "save",
-  "restore",
-  "migrate",
-  "block-attach",
-  "block-detach",
-  "network-attach",
-  "network-detach",
-];
+export const UNAVAILABLE_COMMANDS: readonly string[] = ["save", "restore", "migrate"];
 
 /** They need the terminal, or do not end by themselves. */
 const NEEDS_TERMINAL: Readonly<Record<string, string>> = {

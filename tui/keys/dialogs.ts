@@ -1,6 +1,7 @@
 /** How what lies over a view begins. */
 import type { DomainRow } from "../model/types.ts";
 import type { PromptKind } from "./actions.ts";
+import { deviceNames } from "./devices.ts";
 import { EMPTY_LINE, lineOf } from "./line_editor.ts";
 import { PROMPTS } from "./prompts.ts";
 import type { Overlay, UiState } from "./ui_state.ts";
@@ -11,6 +12,19 @@ export function openPrompt(state: UiState, prompt: PromptKind, row: DomainRow | 
   const line = lineOf(PROMPTS[prompt].initial(row, state.delaySeconds));
   const uuid = row === undefined ? {} : { uuid: row.figures.uuid };
   return show(state, { kind: "prompt", prompt, line, ...uuid });
+}
+
+/** The figures have a domain's devices: nothing is to be loaded. */
+export function openDetach(state: UiState, row: DomainRow): UiState {
+  const { uuid } = row.figures;
+  return show(state, {
+    kind: "choose",
+    choice: "detach",
+    uuid,
+    line: EMPTY_LINE,
+    index: 0,
+    items: deviceNames(row),
+  });
 }
 
 export function openConfirm(state: UiState, { figures }: DomainRow): UiState {

@@ -1,6 +1,6 @@
 /** What the reducer is told, what it needs to know of the rest, and what it wants done. */
 import type { DomainRow, LoggedCommand } from "../model/types.ts";
-import type { ChoiceKind, MainView } from "./actions.ts";
+import type { LoadedChoice, MainView } from "./actions.ts";
 import type { KeyPress } from "./key_names.ts";
 import type { Matcher } from "./palette.ts";
 import type { UiState } from "./ui_state.ts";
@@ -15,8 +15,8 @@ export type UiEvent =
   | { readonly type: "click-view"; readonly view: MainView }
   /** New figures are here. */
   | { readonly type: "refreshed" }
-  | { readonly type: "choices"; readonly choice: ChoiceKind; readonly items: readonly string[] }
-  | { readonly type: "choices-failed"; readonly choice: ChoiceKind; readonly message: string }
+  | { readonly type: "choices"; readonly choice: LoadedChoice; readonly items: readonly string[] }
+  | { readonly type: "choices-failed"; readonly choice: LoadedChoice; readonly message: string }
   /** A command line began or ended. */
   | ({ readonly type: "command"; readonly id: number } & LoggedCommand)
   | { readonly type: "message"; readonly severity: "info" | "done" | "failed"; readonly text: string };
@@ -44,7 +44,7 @@ export type Effect =
   | { readonly kind: "suspend" }
   | { readonly kind: "run"; readonly words: readonly string[] }
   | { readonly kind: "attach"; readonly domain: string }
-  | { readonly kind: "load"; readonly choice: ChoiceKind }
+  | { readonly kind: "load"; readonly choice: LoadedChoice }
   | { readonly kind: "delay"; readonly seconds: number }
   | { readonly kind: "mouse"; readonly on: boolean };
 

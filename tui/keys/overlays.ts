@@ -1,6 +1,7 @@
 /** What keys do in what lies over a view: filter, palette, columns, confirmation, prompts, lists, weight and cap. */
 import type { Action } from "./actions.ts";
 import { judge } from "./commands.ts";
+import { detachWords } from "./devices.ts";
 import type { Effect, Step, UiWorld } from "./events.ts";
 import { edit, lineOf } from "./line_editor.ts";
 import type { KeyPress } from "./key_names.ts";
@@ -129,7 +130,17 @@ function acceptConfirm(state: UiState, overlay: OverlayOf<"confirm">, world: UiW
   return step(close(state), { kind: "run", words: ["destroy", designation(row)] });
 }
 
+function acceptDetach(state: UiState, overlay: OverlayOf<"choose">, world: UiWorld): Step {
+  const row = find(world.all, overlay.uuid);
+  if (row === undefined) return step(show(state, { ...overlay, error: "the domain is gone" }));
+  const device = choicesOf(overlay, world)[overlay.index];
+  return device === undefined
+    ? step(state)
+    : step(close(state), { kind: "run", words: detachWords(device, row) });
+}
+
 function acceptChoice(state: UiState, overlay: OverlayOf<"choose">, world: UiWorld): Step {
+  if (overlay.choice === "detach") return acceptDetach(state, overlay, world);
   const choices = choicesOf(overlay, world);
   const typed = overlay.line.text.trim();
   // A file that is not among the offered ones can be typed.

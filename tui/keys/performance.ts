@@ -1,7 +1,7 @@
 /** What an action of the key table or the palette does outside of overlays. */
 import type { DomainRow } from "../model/types.ts";
 import type { Action, Toggle } from "./actions.ts";
-import { open, openConfirm, openCredit, openPrompt } from "./dialogs.ts";
+import { open, openConfirm, openCredit, openDetach, openPrompt } from "./dialogs.ts";
 import type { Effect, Step, UiWorld } from "./events.ts";
 import type { KeyPress } from "./key_names.ts";
 import { EMPTY_LINE } from "./line_editor.ts";
@@ -125,6 +125,7 @@ export function perform(state: UiState, action: Action, world: UiWorld, key?: Ke
       if (action.prompt === "delay") return done(openPrompt(state, action.prompt, undefined));
       return onDomain(state, world, (row) => done(openPrompt(state, action.prompt, row)));
     case "choose":
+      if (action.choice === "detach") return onDomain(state, world, (row) => done(openDetach(state, row)));
       return done(
         { ...state, overlay: { kind: "choose", choice: action.choice, line: EMPTY_LINE, index: 0 } },
         { kind: "load", choice: action.choice },

@@ -30,6 +30,8 @@ function memoryKiB(answer: string): number | undefined {
   return match === null ? undefined : Number(match[1]) * UNITS[(match[2] ?? "m").toLowerCase()];
 }
 
+const settings = (answer: string) => answer.split(/[\s,]+/).filter((setting) => setting !== "");
+
 export const PROMPTS: Readonly<Record<PromptKind, Prompt>> = {
   delay: {
     title: () => "Delay between refreshes",
@@ -93,6 +95,26 @@ export const PROMPTS: Readonly<Record<PromptKind, Prompt>> = {
     initial: () => "",
     check: (answer) => /^[a-z0-9]$/i.test(answer) ? undefined : "expected one letter or digit",
     words: (answer, row) => ["sysrq", designation(row), answer],
+  },
+  "block-attach": {
+    title: (row) => `Disk for ${name(row)}`,
+    hint: () => "FILE,raw,xvdb,rw as in a configuration, or key=value",
+    initial: () => "",
+    check: (answer) =>
+      answer.startsWith("-") || !/[,=]/.test(answer)
+        ? "expected FILE,raw,xvdb,rw: what to show, as what, and how"
+        : undefined,
+    words: (answer, row) => ["block-attach", designation(row), answer],
+  },
+  "network-attach": {
+    title: (row) => `Interface for ${name(row)}`,
+    hint: () => "nothing, or mac=..., bridge=..., rate=... and others",
+    initial: () => "",
+    check: (answer) =>
+      settings(answer).every((setting) => /^(?:[a-z][a-z0-9_]*=.*|(?:un)?trusted)$/.test(setting))
+        ? undefined
+        : "expected settings such as bridge=xenbr0, or nothing",
+    words: (answer, row) => ["network-attach", designation(row), ...settings(answer)],
   },
   "dump-core": {
     title: (row) => `Core dump of ${name(row)}`,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { vbd, vif } from "../model/testing.ts";
 import type { DashboardOptions } from "../ports.ts";
 import type { Effect, UiEvent, UiWorld } from "./events.ts";
 import { keyPress } from "./key_names.ts";
@@ -151,6 +152,49 @@ Deno.test("each action is a command line", () => {
   assert.deepEqual(play(["Down", "K", "Enter"]).effects, run("dump-core", "web"));
   assert.deepEqual(play(["Down", "K", '"w.core"', "Enter"]).effects, run("dump-core", "web", "w.core"));
   assert.deepEqual(play(["Down", "E", "^U", '"www"', "Enter"]).effects, run("rename", "web", "www"));
+});
+
+Deno.test("disks and interfaces are attached by their specifications, detached from a list", () => {
+  assert.deepEqual(
+    play(["Down", "A", '"my disk.img,raw,xvdb,rw"', "Enter"]).effects,
+    run("block-attach", "web", "my disk.img,raw,xvdb,rw"),
+  );
+  for (const wrong of ['""', '"disk"', '"-f,raw,xvdb"']) {
+    const { state, effects } = play(["Down", "A", wrong, "Enter"]);
+    assert.deepEqual(effects, [], wrong);
+    assert.match((state.overlay as { error?: string }).error ?? "", /expected FILE,raw,xvdb,rw/);
+  }
+  assert.deepEqual(play(["Down", "L", "Enter"]).effects, run("network-attach", "web"));
+  assert.deepEqual(
+    play(["Down", "L", '"bridge=lan, untrusted mac=0:0:0:0:0:1"', "Enter"]).effects,
+    run("network-attach", "web", "bridge=lan", "untrusted", "mac=0:0:0:0:0:1"),
+  );
+  for (const wrong of ['"eth0"', '"-f"', '"=x"']) {
+    assert.deepEqual(play(["Down", "L", wrong, "Enter"]).effects, [], wrong);
+  }
+  const devices = { vbds: [vbd(51712), vbd(51728)], vifs: [vif(0, 0, 0)] };
+  const world = testWorld([domainRow("-a", 7, devices), domainRow("bare", 8)]);
+  const listed = play(["J"], {}, world);
+  assert.deepEqual(listed.effects, []);
+  assert.deepEqual((listed.state.overlay as { items?: readonly string[] }).items, [
+    "disk xvda",
+    "disk xvdb",
+    "interface 0",
+  ]);
+  assert.deepEqual(play(["J", "Down", "Enter"], {}, world).effects, run("block-detach", "7", "xvdb"));
+  assert.deepEqual(play(["J", '"face"', "Enter"], {}, world).effects, run("network-detach", "7", "0"));
+  assert.deepEqual(play(["J", '"xvdz"', "Enter"], {}, world).effects, []);
+  assert.deepEqual(play(["Down", "J", "Enter"], {}, world).effects, []);
+  const gone = reduce(listed.state, { type: "key", key: keyPress("Enter") }, testWorld([]));
+  assert.deepEqual(gone.effects, []);
+  assert.match((gone.state.overlay as { error?: string }).error ?? "", /the domain is gone/);
+  // The palette has both the entries and the command lines.
+  assert.equal(play(["Down", ":", '"detach a disk or"', "Enter"]).state.overlay?.kind, "choose");
+  assert.deepEqual(
+    play([":", '"block-detach -f web xvdb"', "Enter"]).effects,
+    run("block-detach", "-f", "web", "xvdb"),
+  );
+  assert.deepEqual(play([":", '"network-attach web"', "Enter"], { readOnly: true }).effects, []);
 });
 
 Deno.test("a name that begins with - is not taken for an option", () => {

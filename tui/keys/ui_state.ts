@@ -44,6 +44,8 @@ export type Overlay =
   | {
     readonly kind: "choose";
     readonly choice: ChoiceKind;
+    /** Of the domain that it is about. */
+    readonly uuid?: string;
     readonly line: EditLine;
     readonly index: number;
     /** Absent: not loaded yet. */

@@ -1,5 +1,6 @@
 /** Confirmation, prompts, lists to choose from, weight and cap. */
 import type { ReactElement } from "react";
+import type { ChoiceKind } from "../keys/actions.ts";
 import type { UiWorld } from "../keys/events.ts";
 import { keyLabel } from "../keys/key_names.ts";
 import { choicesOf } from "../keys/overlays.ts";
@@ -66,23 +67,24 @@ export function PromptDialog({ overlay, world, size }: Props<"prompt">): ReactEl
   return <Popup title={harmless(prompt.title(row))} lines={lines} width={WIDTH} size={size} />;
 }
 
-const CHOOSE_TITLES = {
-  create: "Create a domain from a configuration",
-  start: "Start a managed domain",
-} as const;
+const CHOICES: Readonly<Record<ChoiceKind, { title: (name: string) => string; none: string }>> = {
+  create: {
+    title: () => "Create a domain from a configuration",
+    none: "no configuration here has such a name: type a file's path",
+  },
+  start: { title: () => "Start a managed domain", none: "no managed domain that does not run" },
+  detach: { title: (name) => `Detach a device of ${name}`, none: "no such device" },
+};
 
 export function Choose({ overlay, world, size }: Props<"choose">): ReactElement {
   const { plainKeys, glyphs } = useLook();
   const choices = choicesOf(overlay, world);
   const height = Math.max(3, Math.min(12, size.rows - 10));
   const start = listStart(overlay.index, choices.length, height);
-  const none = overlay.items === undefined
-    ? "looking ..."
-    : overlay.choice === "create"
-    ? "no configuration here has such a name: type a file's path"
-    : "no managed domain that does not run";
+  const { title, none } = CHOICES[overlay.choice];
+  const domain = find(world.all, overlay.uuid)?.figures.name ?? "the domain";
   const list = choices.length === 0
-    ? [line(span(none, "dim"))]
+    ? [line(span(overlay.items === undefined ? "looking ..." : none, "dim"))]
     : choices.slice(start, start + height).map((choice, at) =>
       start + at === overlay.index
         ? line(span(`${glyphs.pointer} ${harmless(choice)}`.padEnd(WIDTH), "selected"))
@@ -96,7 +98,7 @@ export function Choose({ overlay, world, size }: Props<"choose">): ReactElement 
     BLANK_LINE,
     keysLine(plainKeys, [["Enter"], overlay.choice], [["Up", "Down"], "choose"], [["Esc"], "leave it"]),
   ];
-  return <Popup title={CHOOSE_TITLES[overlay.choice]} lines={lines} width={WIDTH} size={size} />;
+  return <Popup title={harmless(title(domain))} lines={lines} width={WIDTH} size={size} />;
 }
 
 export function Credit({ overlay, world, size }: Props<"credit">): ReactElement {

@@ -1,6 +1,6 @@
 /** The running dashboard: terminal, feed, state and views put together; it carries out what the reducer wants done. */
 import type { Effect, UiEvent, UiWorld } from "../keys/events.ts";
-import type { ChoiceKind } from "../keys/actions.ts";
+import type { LoadedChoice } from "../keys/actions.ts";
 import { reduce } from "../keys/reducer.ts";
 import { find } from "../keys/selection.ts";
 import { initialState, TABS } from "../keys/ui_state.ts";
@@ -209,7 +209,7 @@ export class Session {
     this.#feed.refresh();
   }
 
-  async #load(choice: ChoiceKind): Promise<void> {
+  async #load(choice: LoadedChoice): Promise<void> {
     try {
       const items = choice === "create" ? await this.ports.configurations() : await this.#stopped();
       this.#dispatch({ type: "choices", choice, items });

@@ -283,6 +283,17 @@ Deno.test("the palette finds, completes and tells what there is not", () => {
   assert.match(screenOf({ keys: [":", '"save web"', "Enter"] }).text, /save: not available in this version/);
 });
 
+Deno.test("dialogs of devices: a disk's specification, an interface's settings, a list to detach from", () => {
+  const disk = screenOf({ keys: ["Down", "A", '"x"', "Enter"] });
+  assertFits(disk, 80, 24);
+  assert.match(disk.text, /Disk for web[^]*FILE,raw,xvdb,rw as in a configuration[^]*> x[^]*expected FILE/);
+  assert.match(screenOf({ keys: ["Down", "L"] }).text, /Interface for web[^]*mac=\.\.\., bridge=/);
+  const list = screenOf({ keys: ["Down", "J"] });
+  assertFits(list, 80, 24);
+  assert.match(list.text, /Detach a device of web[^]*▸ disk xvda[^]*interface 0[^]*detach/);
+  assert.match(screenOf({ keys: ["J"] }).text, /Detach a device of Domain-0[^]*no such device/);
+});
+
 Deno.test("dialogs: destroy, memory, weight and cap, columns, create", () => {
   const confirm = screenOf({ keys: ["Down", "X", '"mail"', "Enter"] });
   assertFits(confirm, 80, 24);
