@@ -19,7 +19,7 @@ async function fetched(
 }
 
 export class ExtTools {
-  private constructor(private readonly folder: string, private readonly libraries: readonly string[]) {}
+  private constructor(readonly folder: string, private readonly libraries: readonly string[]) {}
 
   /** @throws FetchError */
   static async fetch(): Promise<ExtTools> {

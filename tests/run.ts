@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 import { type PackagedFile, packagedFile } from "../core/toolstack/guests/apt.ts";
 import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
 import { debianKernel } from "../core/toolstack/guests/debian_kernel.ts";
+import { frontendModules } from "../core/toolstack/guests/kernel_modules.ts";
+import { ExtTools } from "./ext_image.ts";
 import { GUEST_FILES, XEN_HEADERS } from "./guests.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
 import { userland } from "./linux/userland.ts";
@@ -121,6 +123,15 @@ async function fetchPackages(): Promise<TestResult[]> {
     backport: {
       from: "linux-image-6.12-cloud-amd64",
       fetch: async () => (await debianKernel({ flavour: "cloud", series: "6.12" }, options)).path,
+    },
+    frontends: {
+      from: "the kernel's modules",
+      fetch: async () =>
+        `${(await frontendModules({ flavour: "cloud" }, ["vbd", "vif"], options)).length} modules`,
+    },
+    extTools: {
+      from: "e2fsprogs and its libraries",
+      fetch: async () => (await ExtTools.fetch()).folder,
     },
     programs: {
       from: "busybox-static, coreutils and others",
