@@ -1,4 +1,4 @@
-/** Disks and interfaces of stock Debian guests, judged by e2fsprogs, by what the guests count themselves, and by files on the host. */
+/** Disks and interfaces of stock Debian guests, judged by e2fsprogs, by what the guests count themselves, and by files on the host. Claims read what it prints. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -32,8 +32,10 @@ async function shell(domain: Domain, command: string): Promise<string> {
 const md5 = (bytes: Uint8Array) => createHash("md5").update(bytes).digest("hex");
 
 function assertClose(actual: number, expected: number, what: string): void {
+  const text = `${what}: ${actual}, the guest says ${expected}`;
+  console.log(text);
   assert.ok(expected > 0, `${what}: the guest counted nothing`);
-  assert.ok(Math.abs(actual - expected) <= expected * 0.02, `${what}: ${actual}, the guest says ${expected}`);
+  assert.ok(Math.abs(actual - expected) <= expected * 0.02, text);
 }
 
 interface TopDomain {

@@ -104,6 +104,52 @@ place.test("Y, Z and K: vCPUs, a magic key, a core dump", {}, async (top) => {
   assert.deepEqual([...dump.subarray(0, 4)], [0x7f, 0x45, 0x4c, 0x46]);
 });
 
+place.test(
+  "A, L and J: a disk and an interface come and go",
+  { size: { rows: 24, columns: 132 } },
+  async (top) => {
+    const image = join(place.directory, "disk.img");
+    await Deno.writeFile(image, new Uint8Array(65536));
+    const devices = async () =>
+      (await Promise.all(["block-list", "network-list"].map((list) => read(list, "beta", "--json"))))
+        .flatMap((text) =>
+          JSON.parse(text).map(({ kind, devid }: Record<string, unknown>) => `${kind} ${devid}`)
+        );
+    await selectDomain(top, "beta");
+    await top.press("A");
+    await top.waitFor(/Disk for beta/);
+    await top.press("what\r");
+    await top.waitFor(/expected FILE,raw,xvdb,rw/);
+    await top.press(`${CLEAR_LINE}${image},raw,xvdb,rw\r`);
+    await assertLogged(top, `xenolith block-attach beta ${image},raw,xvdb,rw`);
+    await selectDomain(top, "beta");
+    await top.press("L");
+    await top.waitFor(/Interface for beta/);
+    await top.press("\r");
+    await assertLogged(top, "xenolith network-attach beta");
+    assert.deepEqual(await devices(), ["vbd 51728", "vif 0"]);
+    // A second domain does not get the disk.
+    await selectDomain(top, "alpha");
+    await top.press("A");
+    await top.press(`${image},raw,xvdb,rw\r`);
+    await assertLogged(top, `xenolith block-attach alpha ${image},raw,xvdb,rw`, "FAILED");
+    await selectDomain(top, "beta");
+    await top.press("J");
+    await top.waitFor(/Detach a device of beta[^]*disk xvdb[^]*interface 0/);
+    await top.press(KEY.down + "\r");
+    await assertLogged(top, "xenolith network-detach beta 0");
+    assert.deepEqual(await devices(), ["vbd 51728"]);
+    await selectDomain(top, "beta");
+    await top.press("J");
+    await top.waitFor((screen) =>
+      /Detach a device of beta[^]*disk xvdb/.test(screen) && !screen.includes("interface 0")
+    );
+    await top.press("\r");
+    await assertLogged(top, "xenolith block-detach beta xvdb");
+    assert.deepEqual(await devices(), []);
+  },
+);
+
 place.test("C offers the configurations here, takes any other file's path, and creates", {}, async (top) => {
   await top.press("C");
   await top.waitFor(/Create a domain from a configuration[^]*configs\/builtin\.cfg[^]*configs\/grub\.cfg/);

@@ -1,5 +1,6 @@
 /** The dashboard beside a Debian guest: what only a real kernel shows and answers. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { OFFLINE } from "../guests.ts";
 import { assertLogged, selectDomain } from "./domain_table.ts";
 import { CLEAR_ESCAPE, keyBytes } from "./key_bytes.ts";
@@ -8,7 +9,11 @@ import { XendPlace } from "./xend_place.ts";
 const place = new XendPlace();
 Deno.test.beforeAll(async () => {
   await place.start();
-  if (!OFFLINE) await place.succeeds("create", "-q", "configs/debian-shell.cfg", 'name="debian"', "vcpus=2");
+  if (OFFLINE) return;
+  const image = join(place.directory, "disk.img");
+  await Deno.writeFile(image, new Uint8Array(16 << 20));
+  const devices = [`disk=["${image},raw,xvda,rw"]`, 'vif=["bridge=b"]'];
+  await place.succeeds("create", "-q", "configs/debian-network.cfg", 'name="debian"', "vcpus=2", ...devices);
 });
 Deno.test.afterAll(() => place.stop());
 
@@ -49,6 +54,28 @@ place.test("a Debian guest: its console with a full-screen program, its inside, 
     await top.press(key);
     await top.waitFor(contents);
   }
+  // What it reads, writes and sends, by its own count.
+  await top.press("a");
+  await top.waitFor(PROMPT);
+  await top.press(
+    "dd if=/dev/xvda of=/dev/null bs=64k; dd if=/bin/busybox of=/dev/xvda conv=fsync bs=4k count=100\r",
+  );
+  await top.waitFor(/100\+0 records out/, 30);
+  await top.press("clear; ip link set eth0 up; ping -c 1 -W 1 10.1.1.1; cat /sys/block/xvda/stat\r");
+  const stat = await top.waitFor(/^ *\d+ +\d+ +\d+ .*\d$/m, 30);
+  const [, , readSectors, , , , writtenSectors] = (/^ *(\d+ .*\d)$/m.exec(stat)?.[1] ?? "").split(/ +/).map(
+    Number,
+  );
+  await top.press("clear; cat /sys/class/net/eth0/statistics/tx_packets\r");
+  const [sent] = /^\d+$/m.exec(await top.waitFor(/^\d+$/m)) ?? [];
+  await top.press(keyBytes("^]"));
+  await top.waitFor(/^Domain debian /m);
+  await top.press("5");
+  const kib = (sectors: number) => `${sectors / 2}K|${(sectors / 2048).toFixed(1)}M`;
+  await top.waitFor(
+    new RegExp(`^51712 xvda +\\d+ +(?:${kib(readSectors)}) +\\d+ +(?:${kib(writtenSectors)}) +0$`, "m"),
+  );
+  await top.waitFor(new RegExp(`^ *0 .* ${sent} +0 +0$`, "m"));
   await top.press("4M");
   await top.waitFor(/Memory of debian/);
   await top.press(`${CLEAR_LINE}200\r`);

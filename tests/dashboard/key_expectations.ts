@@ -198,6 +198,9 @@ const ON_DOMAIN: Expectations = {
   "rename": shows(/New name of \S+/),
   "sysrq": shows(/Magic key for \S+/),
   "dump-core": shows(/Core dump of \S+/),
+  "block-attach": shows(/Disk for \S+/),
+  "network-attach": shows(/Interface for \S+/),
+  "detach": shows(/Detach a device of \S+/),
 };
 
 /** These guests have neither networks nor disks: nothing shows, and the next key (?) works. */
