@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomNumbers } from "../testing.ts";
 import type { FrontendNodes } from "../backend/driver.ts";
 import { FakeFrontendDomain, FrontRing } from "../backend/testing.ts";
 import { BlockBackend } from "./block_backend.ts";
@@ -304,4 +305,40 @@ Deno.test("raw images: whole files in order, and clear refusals", async () => {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("requests at random: an answer for each, nothing but what is granted for writing changes, and no error of ours", async () => {
+  const random = randomNumbers(20261130);
+  const image = new MemoryImage();
+  image.bytes.fill(0xaa);
+  const front = new Frontend(image);
+  front.connect();
+  // Frames from 32 on are granted to nobody.
+  const writable = [front.domain.grant(1), front.domain.grant(2)], readable = front.domain.grant(3, true);
+  const others = Array.from({ length: 32 }, (_, i) => front.domain.frame(32 + i));
+  for (const frame of [...others, front.domain.frame(3)]) frame.fill(0x55);
+  const refs = [readable, 0, 5000, 0xffffffff];
+  const anyRef = () => random(4) ? writable[random(2)] : refs[random(4)];
+  for (let round = 0; round < 300; round++) {
+    const count = 1 + random(20);
+    for (let i = 0; i < count; i++) {
+      front.put(random(9), random(8) ? random(SECTORS) : random(2 ** 31) * 2 ** 20, [], (entry) => {
+        entry.setUint8(1, random(8) ? 1 + random(3) : random(256));
+        for (let at = 24; at < ENTRY_BYTES; at += 8) {
+          entry.setUint32(at, anyRef(), true);
+          entry.setUint8(at + 4, random(8) ? random(4) : random(256));
+          entry.setUint8(at + 5, random(8) ? 3 + random(5) : random(256));
+        }
+        if (random(3)) return;
+        entry.setUint16(2, random(2) ? random(4) : random(65536), true);
+        entry.setUint32(28, anyRef(), true);
+      });
+    }
+    const statuses = [...(await front.answers(count)).values()];
+    assert.ok(statuses.every((status) => status === 0 || status === -1 || status === -2), `${statuses}`);
+  }
+  assert.deepEqual(front.lost, []);
+  for (const frame of [...others, front.domain.frame(3)]) assert.ok(frame.every((byte) => byte === 0x55));
+  const { reads, writes } = front.backend.figures();
+  assert.ok(reads > 50 && writes > 50, `${reads} reads, ${writes} writes`);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomNumbers } from "../testing.ts";
 import { FakeFrontendDomain } from "../backend/testing.ts";
 import type { Frame } from "./frame.ts";
 import { TxFlag } from "./netif.ts";
@@ -131,15 +132,6 @@ Deno.test("a vif that is ended by what it sends touches nothing more", () => {
   assert.deepEqual(guest.answers(), []);
   assert.equal(guest.domain.mappings, 0);
 });
-
-/** Numbers below a bound, the same for the same seed. */
-function randomNumbers(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
-    const mixed = Math.imul(seed ^ (seed >>> 15), 0x2c1b3c6d);
-    return ((mixed ^ (mixed >>> 12)) >>> 0) % below;
-  };
-}
 
 /** Refuses what no hypervisor would do. */
 class StrictDomain extends FakeFrontendDomain {

@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
+import { randomNumbers } from "../testing.ts";
 import { walk } from "./node.ts";
 import { type Permissions } from "./permissions.ts";
 import { encodeMessage, MessageType as T, toBytes } from "./protocol.ts";
 import { XenStoreService } from "./service.ts";
 import { Client, description, RingGuest } from "./testing.ts";
-
-/** Numbers below a bound, the same for the same seed. */
-function randomNumbers(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
-    const mixed = Math.imul(seed ^ (seed >>> 15), 0x2c1b3c6d);
-    return ((mixed ^ (mixed >>> 12)) >>> 0) % below;
-  };
-}
 
 const PATHS = [
   "/",
