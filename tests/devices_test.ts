@@ -157,6 +157,7 @@ Deno.test({
       assert.equal(await shell(a, "grep -c xvd /proc/partitions"), "0");
       assert.ok(!(await xl("block-list a")).stdout.includes("51712"));
       assert.match((await xl("block-detach a xvda", 1)).stderr, /not connected/);
+      assert.doesNotMatch((await xl("list -l a")).stdout, /disk\.img/);
       // b's frontend of disks is not loaded: it had none.
       await xm(`block-attach a file:${image} xvdb r`);
       await shell(a, "until [ -b /dev/xvdb ]; do sleep 0.1; done");

@@ -4,6 +4,7 @@ import type { DeviceRecord, ErrorCode } from "../api/types.ts";
 import { parseDisk, parseVif } from "../config/mod.ts";
 import { DeviceError } from "../host.ts";
 import { parseDeviceNumber } from "./device_operations.ts";
+import { deviceDescriptions, withoutDetached } from "./device_source.ts";
 import { XendError } from "./errors.ts";
 import { fakeRequest, fakeXend, settle } from "./testing.ts";
 
@@ -38,6 +39,19 @@ Deno.test("a domain is created with its configuration's devices, and with the ch
   await xend.destroy("a");
   await xend.create(fakeRequest({ name: "a", more }, { directory: "/guests" }));
   assert.deepEqual(host.last.spec.devices?.map(({ kind }) => kind), ["vbd", "vif"]);
+});
+
+Deno.test("a domain's configuration is told without the devices that were detached from it", () => {
+  const effective = {
+    name: "a",
+    disk: [parseDisk("/a,raw,xvda"), parseDisk("/b,raw,hdc")],
+    vif: [parseVif("", 0)],
+  };
+  const devices = deviceDescriptions({ disks: effective.disk, vifs: effective.vif }, "/");
+  assert.deepEqual(withoutDetached(effective, devices), effective);
+  const [, ide] = devices;
+  assert.deepEqual(withoutDetached(effective, [ide]), { ...effective, disk: [effective.disk[1]], vif: [] });
+  assert.deepEqual(withoutDetached({ name: "a" }, []), { name: "a" });
 });
 
 Deno.test("devices that cannot be served keep a domain from being created", async () => {

@@ -106,6 +106,22 @@ export function describeDevice(
   }
 }
 
+/** An effective configuration without the devices that its domain no longer has. */
+export function withoutDetached(effective: unknown, devices: readonly DeviceDescription[]): unknown {
+  if (typeof effective !== "object" || effective === null) return effective;
+  const has = (kind: DeviceDescription["kind"], number: unknown) =>
+    devices.some((device) => device.kind === kind && deviceNumber(device) === number);
+  const keep = (key: string, still: (item: object) => boolean) => {
+    const list: unknown = Reflect.get(effective, key);
+    return Array.isArray(list) ? { [key]: list.filter(still) } : {};
+  };
+  return {
+    ...effective,
+    ...keep("disk", (item) => has("vbd", diskNumber(String(Reflect.get(item, "vdev"))))),
+    ...keep("vif", (item) => has("vif", Reflect.get(item, "devid"))),
+  };
+}
+
 /** Its number in XenStore. */
 export function deviceNumber(device: DeviceDescription): number {
   // What is described has a vdev that names a disk.

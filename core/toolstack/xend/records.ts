@@ -15,6 +15,7 @@ import type { ControlledHost } from "../host.ts";
 import { VERSION } from "../version.ts";
 import type { DomainEntry, Incarnation } from "./domain_entry.ts";
 import { hwCaps } from "./hw_caps.ts";
+import { withoutDetached } from "./device_source.ts";
 
 const NO_STATE: DomainState = {
   running: false,
@@ -98,7 +99,7 @@ export function detail(
     scheduler: entry.incarnation?.domain.control.schedule?.get() ?? { weight, cap },
     devices: entry.domid === undefined ? [] : devices(entry.domid),
     counters: entry.incarnation?.domain.info().counters ?? {},
-    config: effective,
+    config: entry.devices === undefined ? effective : withoutDetached(effective, entry.devices),
     configText: [entry.request.text, ...entry.request.overrides].join("\n"),
   };
 }
