@@ -33,6 +33,11 @@ place.test("a Debian guest: its console with a full-screen program, its inside, 
   await top.press(keyBytes("^]"));
   const back = await top.waitFor(/xenolith console debian: done/);
   assert.match(back, /^NAME[^]*^debian +/m);
+  // Its screen as it stands.
+  await top.press("9");
+  await top.waitFor(/^~$[^]*^~$[^]*^- \/etc\/passwd 1\/\d+/m);
+  await top.press(CLEAR_ESCAPE);
+  await top.waitFor(/^NAME/m);
   await top.press("a");
   await top.waitFor(/- \/etc\/passwd/);
   await top.press(":q!\r");
@@ -54,9 +59,9 @@ place.test("a Debian guest: its console with a full-screen program, its inside, 
     await top.press(key);
     await top.waitFor(contents);
   }
-  // What it reads, writes and sends, by its own count.
+  // What it reads, writes and sends, by its own count. The tab has shown the prompt already.
   await top.press("a");
-  await top.waitFor(PROMPT);
+  await top.waitFor((screen) => PROMPT.test(screen) && !/^Domain debian /m.test(screen));
   await top.press(
     "dd if=/dev/xvda of=/dev/null bs=64k; dd if=/bin/busybox of=/dev/xvda conv=fsync bs=4k count=100\r",
   );

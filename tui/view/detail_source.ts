@@ -3,7 +3,7 @@ import type { DomainInspection } from "../../core/toolstack/api/figures.ts";
 import type { DomainDetail } from "../../core/toolstack/api/types.ts";
 import type { DashboardXend } from "../ports.ts";
 import type { Tab } from "../keys/ui_state.ts";
-import { ConsoleText } from "./console_text.ts";
+import type { ConsoleScreen, ConsoleSize } from "./console_screen.ts";
 
 export interface DetailData {
   /** Whose it is. */
@@ -55,6 +55,8 @@ export class DetailSource {
   constructor(
     private readonly xend: () => DashboardXend | undefined,
     private readonly onChange: (data: DetailData) => void,
+    /** Of the user's terminal: a program that has the whole screen was told it when somebody was attached. */
+    private readonly size: () => ConsoleSize,
   ) {}
 
   get data(): DetailData {
@@ -141,6 +143,7 @@ export class DetailSource {
     this.#tail = new ConsoleTail(
       xend,
       target.domid,
+      this.size,
       (console) => keep({ console }),
       (error) => keep({ error: reason(error) }),
     );
@@ -164,7 +167,7 @@ function readingOf(output: AsyncIterable<Uint8Array>): Reading {
 
 /** A console's output, followed until it is closed. */
 class ConsoleTail {
-  readonly #text = new ConsoleText();
+  #screen: ConsoleScreen | undefined;
   #reading: Reading | undefined;
   #isClosed = false;
   #lastTold = -Infinity;
@@ -173,6 +176,7 @@ class ConsoleTail {
   constructor(
     readonly xend: DashboardXend,
     domid: number,
+    private readonly size: () => ConsoleSize,
     private readonly onLines: (lines: readonly string[]) => void,
     private readonly onFailure: (error: unknown) => void,
   ) {
@@ -180,17 +184,20 @@ class ConsoleTail {
   }
 
   async #run(domid: number): Promise<void> {
+    // A terminal emulator takes a while to load, and most tabs need none.
+    const { ConsoleScreen } = await import("./console_screen.ts");
     const reading = readingOf(await this.xend.consoleOutput(domid, true));
     if (this.#isClosed) {
       await reading.end();
       return;
     }
     this.#reading = reading;
+    const screen = this.#screen = new ConsoleScreen(this.size());
     this.onLines([]);
     for (;;) {
       const { done, value } = await reading.read();
       if (done === true || value === undefined || this.#isClosed) return;
-      this.#text.write(value);
+      await screen.write(value);
       const wait = this.#lastTold + CONSOLE_MS - performance.now();
       if (wait <= 0) this.#tell();
       else this.#timer ??= setTimeout(() => this.#tell(), wait);
@@ -201,7 +208,9 @@ class ConsoleTail {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#lastTold = performance.now();
-    if (!this.#isClosed) this.onLines(this.#text.lines);
+    if (this.#isClosed || this.#screen === undefined) return;
+    this.#screen.resize(this.size());
+    this.onLines(this.#screen.lines);
   }
 
   /** What fails because it was closed is no failure. */
@@ -213,6 +222,7 @@ class ConsoleTail {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#screen?.close();
     this.#reading?.end().catch((error) => this.#failed(error));
   }
 }

@@ -43,7 +43,11 @@ export class Session {
       detail: {},
       size: ports.terminal.size(),
     });
-    this.#detail = new DetailSource(() => this.#feed.xend, (detail) => this.#store.set({ detail }));
+    this.#detail = new DetailSource(
+      () => this.#feed.xend,
+      (detail) => this.#store.set({ detail }),
+      () => ports.terminal.size(),
+    );
     this.#input = new InputReader(ports.terminal.input(), (event) => this.#onInput(event));
   }
 
