@@ -178,3 +178,32 @@ Deno.test({
       assert.match(await shell(a, "ping -c 2 -w 3 10.0.0.2"), / 0 packets received/);
     }),
 });
+
+Deno.test({
+  name: "GRUB for Xen, whose frontend is its own, reads a file on an ext4 disk",
+  ignore: OFFLINE,
+  fn: async () => {
+    const tools = await ExtTools.fetch();
+    const folder = await Deno.makeTempDir({ prefix: "grub-disk-" });
+    try {
+      const contents = join(folder, "contents"), image = join(folder, "disk.img");
+      const given = randomBytes(1_000_000);
+      await Deno.mkdir(contents);
+      await Deno.writeFile(join(contents, "given"), given);
+      await tools.make(image, 16, contents);
+      await using xen = await Xen.launch();
+      const grub = await xen.domains.createFromFile("configs/grub.cfg", {
+        overrides: [`disk=["${image},raw,xvda,r"]`],
+      });
+      await grub.console.waitFor("grub> ", { timeoutMs: BOOT_MS });
+      await grub.console.write("md5sum (xen/xvda)/given\r");
+      const [, sum] = await grub.console.waitFor(/([0-9a-f]{32}) +\(xen\/xvda\)\/given/, {
+        timeoutMs: ANSWER_MS,
+      });
+      assert.equal(sum, md5(given));
+      await grub.destroy();
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
