@@ -14,6 +14,7 @@ const FRAGMENT = 0x3fff;
 
 export interface TransportChecksum {
   readonly version: 4 | 6;
+  readonly protocol: "tcp" | "udp";
   /** Of the transport's header, in the frame. */
   readonly start: number;
   /** Of the transport's data; Ethernet's padding may follow. */
@@ -60,13 +61,34 @@ function inIpv6(view: DataView): TransportChecksum | undefined {
 function transport(
   view: DataView,
   version: 4 | 6,
-  protocol: number,
+  number: number,
   start: number,
   end: number,
 ): TransportChecksum | undefined {
-  if (protocol !== TCP && protocol !== UDP || end > view.byteLength) return undefined;
-  const [header, field] = protocol === TCP ? [20, 16] : [8, 6];
-  return start + header > end ? undefined : { version, start, end, field: start + field };
+  if (number !== TCP && number !== UDP || end > view.byteLength) return undefined;
+  const protocol = number === TCP ? "tcp" : "udp";
+  const [header, field] = protocol === "tcp" ? [20, 16] : [8, 6];
+  return start + header > end ? undefined : { version, protocol, start, end, field: start + field };
+}
+
+/** To 16 bits, as the ones' complement sums. */
+export function fold(sum: number): number {
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return sum;
+}
+
+/** The pseudo header's sum: what a blank checksum's field has. */
+export function pseudoHeader(
+  bytes: Uint8Array,
+  { version, protocol, start, end }: TransportChecksum,
+): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [from, to] = version === 4
+    ? [ETHERNET_HEADER + 12, ETHERNET_HEADER + 20]
+    : [ETHERNET_HEADER + 8, ETHERNET_HEADER + 40];
+  let sum = (protocol === "tcp" ? TCP : UDP) + end - start;
+  for (let at = from; at < to; at += 2) sum += view.getUint16(at);
+  return fold(sum);
 }
 
 /** A copy of a frame whose checksum is blank, with the checksum (skb_checksum_help). */
@@ -77,8 +99,7 @@ export function completeChecksum(bytes: Uint8Array, { start, end, field }: Trans
   let sum = 0;
   for (let at = start; at + 1 < end; at += 2) sum += view.getUint16(at);
   if ((end - start) % 2 === 1) sum += view.getUint8(end - 1) << 8;
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   // 0 would be UDP's "no checksum".
-  view.setUint16(field, ~sum & 0xffff || 0xffff);
+  view.setUint16(field, ~fold(sum) & 0xffff || 0xffff);
   return complete;
 }

@@ -1,5 +1,13 @@
 /** An Ethernet frame between the ports of a switch. */
 
+/** A TCP packet of many segments (GSO), which is sent as one. */
+export interface Segmentation {
+  /** Bytes of TCP's data in each segment but the last. */
+  readonly size: number;
+  /** The version of IP. */
+  readonly type: 4 | 6;
+}
+
 export interface Frame {
   /** From the destination's address to the payload's end, no FCS. Many ports may hold the same bytes: nobody writes to them. */
   readonly bytes: Uint8Array;
@@ -8,6 +16,8 @@ export interface Frame {
    * csum_blank), "validated" has been verified (data_validated), of "complete" nothing is known.
    */
   readonly checksum: "complete" | "blank" | "validated";
+  /** To be segmented for who does not take it whole; the checksum is blank, and `segment` knows how. */
+  readonly gso?: Segmentation;
 }
 
 export interface SwitchPort {

@@ -4,7 +4,8 @@ import { FakeFrontendDomain } from "../backend/testing.ts";
 import type { Frame } from "./frame.ts";
 import { TxFlag } from "./netif.ts";
 import { Switch } from "./switch.ts";
-import { FakeGuest, frameOf, nodesOf, turn } from "./testing.ts";
+import { FakeGuest, frameOf, macOf, nodesOf, turn } from "./testing.ts";
+import { tcpPacket } from "./testing_packets.ts";
 
 const { MORE_DATA, EXTRA_INFO } = TxFlag;
 
@@ -136,6 +137,8 @@ Deno.test("a vif that is ended by what it sends touches nothing more", () => {
 /** Refuses what no hypervisor would do. */
 class StrictDomain extends FakeFrontendDomain {
   copies = 0;
+  /** Pages that begin with an IPv4 packet and are full: of one that was not segmented. */
+  wholeTcp = 0;
 
   override copyFromGrant(ref: number, offset: number, into: Uint8Array): void {
     this.#check(offset, into.length);
@@ -145,12 +148,37 @@ class StrictDomain extends FakeFrontendDomain {
   override copyToGrant(ref: number, offset: number, from: Uint8Array): void {
     this.#check(offset, from.length);
     super.copyToGrant(ref, offset, from);
+    if (from.length === 4096 && from[12] === 0x08 && from[13] === 0x00) this.wholeTcp++;
   }
 
   #check(offset: number, length: number): void {
     assert(offset >= 0 && length > 0 && offset + length <= 4096);
     this.copies++;
   }
+}
+
+/** A TCP packet in four pages, to send often: something like GSO, where it is not quite it. */
+function gsoSender(guest: FakeGuest, version: 4 | 6, random: (below: number) => number) {
+  const bytes = tcpPacket({ version, size: 14_000 });
+  const parts = [0, 4000, 8000, 12_000].map((at) => bytes.subarray(at, at + 4000));
+  const grefs = parts.map((part) => guest.page(part));
+  const typical = { size: 1448, type: version === 4 ? 1 : 2 };
+  return () => {
+    const entries = parts.map(({ length }, i) => ({
+      gref: random(40) ? grefs[i] : random(0x7fffffff),
+      flags: i < 3 ? MORE_DATA : 0,
+      id: random(65536),
+      size: i === 0 ? (random(8) ? bytes.length : random(65536)) : length,
+    }));
+    entries[0].flags |= EXTRA_INFO | random(4);
+    guest.transmit(entries[0]);
+    guest.extra(random(8) ? 1 : random(256), random(20) ? 0 : 1, {
+      size: random(3) ? typical.size : random(2) ? random(200) : random(65536),
+      type: random(8) ? typical.type : random(256),
+    });
+    guest.transmit(...entries.slice(1));
+    return entries.length + 1;
+  };
 }
 
 Deno.test("a second of random requests", async () => {
@@ -162,10 +190,18 @@ Deno.test("a second of random requests", async () => {
   );
   const sentinel = (frame: number) => domain.frame(frame).fill(frame ^ 0xc3);
   for (let frame = 2; frame < 600; frame++) if (!granted.has(frame)) sentinel(frame);
+  const senders = [gsoSender(guest, 4, random), gsoSender(guest, 6, random)];
   const before = domain.memory.slice();
+  const large = tcpPacket({ size: 9000 });
+  large.set([...macOf(1), ...macOf(2)]);
+  const peerGso = (): Frame => ({
+    bytes: large,
+    checksum: "blank",
+    gso: { size: 36 + random(3000), type: 4 },
+  });
   const peerFrame = () => frameOf(random(3), 2, random(8) ? 14 + random(1500) : 1 + random(70000));
   const end = performance.now() + 1000;
-  let produced = 0, posted = 0, reconnects = 0, rounds = 0;
+  let produced = 0, posted = 0, reconnects = 0, rounds = 0, gsoSeen = 0;
   for (; performance.now() < end; rounds++) {
     for (let i = random(40); i > 0; i--, produced++) {
       const size = random(4) ? 14 + random(200) : random(65536);
@@ -177,6 +213,7 @@ Deno.test("a second of random requests", async () => {
         size: random(6) ? size : random(20),
       });
     }
+    for (let i = random(4); i > 0; i--) produced += senders[random(2)]();
     guest.tx.push();
     for (let i = random(30); i > 0; i--, posted++) {
       guest.rx.request((entry) => {
@@ -187,6 +224,7 @@ Deno.test("a second of random requests", async () => {
     guest.rx.push();
     if (random(50) === 0) guest[random(2) ? "tx" : "rx"].setIndex(random(4), random(0x7fffffff));
     if (random(3)) guest.kick();
+    else if (random(2)) peer.send(peerGso());
     else peer.send({ bytes: peerFrame(), checksum: random(2) ? "complete" : "blank" });
     if (random(100) === 0) await turn(0);
     if (guest.lost.length > 0 || random(40) === 0) {
@@ -197,9 +235,13 @@ Deno.test("a second of random requests", async () => {
       guest.kick();
       peer.send({ bytes: frameOf(1, 2), checksum: "complete" });
       assert.equal(domain.copies, copies);
-      guest.backend.connect(nodesOf(guest.nodes()), (why) => guest.lost.push(why));
+      guest.backend.connect(
+        nodesOf({ ...guest.nodes(), "feature-gso-tcpv4": random(2) }),
+        (why) => guest.lost.push(why),
+      );
       reconnects++;
     }
+    gsoSeen += seen.filter(({ gso }) => gso !== undefined).length;
     seen.length = 0;
   }
   guest.backend.close();
@@ -211,5 +253,6 @@ Deno.test("a second of random requests", async () => {
   }
   const { txPackets, txErrors, rxPackets, rxErrors, rxDrops } = guest.backend.figures();
   assert(Math.min(txPackets, txErrors, rxPackets, rxErrors, rxDrops, reconnects, produced, posted) > 0);
+  assert(Math.min(gsoSeen, domain.wholeTcp) > 0);
   assert(rounds > 100);
 });

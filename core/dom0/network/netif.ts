@@ -18,12 +18,14 @@ export const RX_ENTRY_BYTES = 8;
 export const RxRequest = { id: 0, gref: 4 } as const;
 export const RxResponse = { id: 0, offset: 2, flags: 4, status: 6 } as const;
 
-/** netif_extra_info, in the place of a request. */
-export const ExtraInfo = { type: 0, flags: 1 } as const;
+/** netif_extra_info, in the place of a request or a response of either ring. */
+export const ExtraInfo = { type: 0, flags: 1, gsoSize: 2, gsoType: 4 } as const;
 /** XEN_NETIF_EXTRA_FLAG_MORE. */
 export const EXTRA_MORE = 1;
 /** XEN_NETIF_EXTRA_TYPE_*. */
 export const ExtraType = { GSO: 1, MCAST_ADD: 2, MCAST_DEL: 3, HASH: 4 } as const;
+/** XEN_NETIF_GSO_TYPE_*. */
+export const GsoType = { TCPV4: 1, TCPV6: 2 } as const;
 
 /** NETTXF_*. */
 export const TxFlag = { CSUM_BLANK: 1, DATA_VALIDATED: 2, MORE_DATA: 4, EXTRA_INFO: 8 } as const;

@@ -2,12 +2,27 @@
 import type { BackRing } from "../backend/back_ring.ts";
 import { type FrontendDomain, GrantError } from "../backend/frontend_domain.ts";
 import { completeChecksum, findChecksum } from "./checksum.ts";
-import type { Frame } from "./frame.ts";
-import { ETHERNET_HEADER, MAX_FRAME, PAGE_SIZE, RxFlag, RxRequest, RxResponse, Status } from "./netif.ts";
+import type { Frame, Segmentation } from "./frame.ts";
+import {
+  ETHERNET_HEADER,
+  ExtraInfo,
+  ExtraType,
+  GsoType,
+  MAX_FRAME,
+  PAGE_SIZE,
+  RX_ENTRY_BYTES,
+  RxFlag,
+  RxRequest,
+  RxResponse,
+  Status,
+} from "./netif.ts";
+import { segment } from "./segment.ts";
 import type { TrafficCounters } from "./traffic.ts";
 
 /** Frames that wait for pages. */
 const QUEUE_LENGTH = 256;
+/** Of those frames, of which the largest are 64 KiB. */
+const QUEUE_BYTES = 1 << 20;
 /** How often to look for pages of a guest that does not tell of them (netback's drain timeout for those). */
 const POLL_MS = 30;
 
@@ -21,6 +36,8 @@ export interface ReceiverParts {
   readonly notifiesOfPages: boolean;
   /** By the version of IP: takes a frame with a blank checksum. */
   readonly takesBlank: Readonly<Record<4 | 6, boolean>>;
+  /** By the version of IP: takes TCP that is not segmented, which takes chains and blank checksums too. */
+  readonly takesGso: Readonly<Record<4 | 6, boolean>>;
   notify(): void;
 }
 
@@ -31,15 +48,27 @@ interface Posted {
 
 export class Receiver {
   readonly #queue: Frame[] = [];
+  #queuedBytes = 0;
   /** Taken from the ring for a frame that needs more of them: only with an empty ring can the next event be asked for. */
   readonly #posted: Posted[] = [];
 
   constructor(private readonly parts: ReceiverParts) {}
 
   enqueue(frame: Frame): void {
-    const limit = this.parts.takesChains ? MAX_FRAME : PAGE_SIZE;
-    if (this.#queue.length >= QUEUE_LENGTH || frame.bytes.length > limit) this.parts.counters.rxDrops++;
-    else this.#queue.push(frame);
+    const { bytes, gso } = frame;
+    if (gso === undefined || this.parts.takesGso[gso.type]) this.#enqueue(frame);
+    else for (const part of segment(bytes, gso)) this.#enqueue(part);
+  }
+
+  #enqueue(frame: Frame): void {
+    const { length } = frame.bytes, limit = this.parts.takesChains ? MAX_FRAME : PAGE_SIZE;
+    const isFull = this.#queue.length >= QUEUE_LENGTH || this.#queuedBytes + length > QUEUE_BYTES;
+    if (isFull || length > limit) {
+      this.parts.counters.rxDrops++;
+      return;
+    }
+    this.#queue.push(frame);
+    this.#queuedBytes += length;
   }
 
   /** Delivers while there are pages. @returns milliseconds after which it wants to go on; undefined: with the next event @throws RingError */
@@ -47,8 +76,10 @@ export class Receiver {
     const { ring, notify } = this.parts;
     let isAnswered = false;
     while (this.#queue.length > 0) {
-      const slots = Math.ceil(this.#queue[0].bytes.length / PAGE_SIZE);
+      const [{ bytes, gso }] = this.#queue;
+      const slots = Math.ceil(bytes.length / PAGE_SIZE) + (gso === undefined ? 0 : 1);
       if (!this.#hasPosted(slots)) break;
+      this.#queuedBytes -= bytes.length;
       this.#deliver(this.#queue.shift()!, this.#posted.splice(0, slots));
       isAnswered = true;
     }
@@ -70,9 +101,11 @@ export class Receiver {
     return true;
   }
 
-  #deliver(frame: Frame, pages: readonly Posted[]): void {
+  #deliver(frame: Frame, posted: readonly Posted[]): void {
     const { ring, counters } = this.parts;
-    const { bytes, checksum } = this.#forGuest(frame);
+    const { bytes, checksum, gso } = this.#forGuest(frame);
+    // The extra info takes the second slot; the page that was posted with it stays as it is.
+    const pages = gso === undefined ? posted : posted.toSpliced(1, 1);
     let isWhole = true;
     for (const [i, { id, gref }] of pages.entries()) {
       const part = bytes.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE);
@@ -81,12 +114,14 @@ export class Receiver {
       let flags = i < pages.length - 1 ? RxFlag.MORE_DATA : 0;
       if (i === 0 && checksum !== "complete") flags |= RxFlag.DATA_VALIDATED;
       if (i === 0 && checksum === "blank") flags |= RxFlag.CSUM_BLANK;
+      if (i === 0 && gso !== undefined) flags |= RxFlag.EXTRA_INFO;
       ring.respond((entry) => {
         entry.setUint16(RxResponse.id, id, true);
         entry.setUint16(RxResponse.offset, 0, true);
         entry.setUint16(RxResponse.flags, flags, true);
         entry.setInt16(RxResponse.status, isCopied ? part.length : Status.ERROR, true);
       });
+      if (i === 0 && gso !== undefined) this.#respondExtra(gso);
     }
     if (!isWhole) {
       counters.rxErrors++;
@@ -95,6 +130,15 @@ export class Receiver {
     counters.rxPackets++;
     // Linux's netfront counts after eth_type_trans has taken the header off, unlike what it sends.
     counters.rxBytes += bytes.length - ETHERNET_HEADER;
+  }
+
+  #respondExtra({ size, type }: Segmentation): void {
+    this.parts.ring.respond((entry) => {
+      for (let at = 0; at < RX_ENTRY_BYTES; at++) entry.setUint8(at, 0);
+      entry.setUint8(ExtraInfo.type, ExtraType.GSO);
+      entry.setUint16(ExtraInfo.gsoSize, size, true);
+      entry.setUint8(ExtraInfo.gsoType, type === 4 ? GsoType.TCPV4 : GsoType.TCPV6);
+    });
   }
 
   #copy(gref: number, part: Uint8Array): boolean {

@@ -1,8 +1,20 @@
 /** A guest's netfront, for tests: rings, pages and nodes over a FakeFrontendDomain. */
+import assert from "node:assert/strict";
 import { FrontendError, type FrontendNodes } from "../backend/driver.ts";
 import { FakeFrontendDomain, FrontRing } from "../backend/testing.ts";
 import type { Bridge } from "./frame.ts";
-import { RX_ENTRY_BYTES, RxFlag, RxRequest, RxResponse, TX_ENTRY_BYTES, TxFlag, TxRequest } from "./netif.ts";
+import {
+  ExtraInfo,
+  ExtraType,
+  RX_ENTRY_BYTES,
+  RxFlag,
+  RxRequest,
+  RxResponse,
+  TX_ENTRY_BYTES,
+  TxFlag,
+  TxRequest,
+} from "./netif.ts";
+import { Switch } from "./switch.ts";
 import { VifBackend, type VifOptions } from "./vif_backend.ts";
 
 const PORT = 5;
@@ -20,6 +32,14 @@ export interface Received {
   readonly bytes: Uint8Array;
   readonly flags: number;
   readonly slots: number;
+  /** What the extra info says, if one came. */
+  readonly gso?: WireGso;
+}
+
+/** As it is in an extra info: a type of 1 is TCP over IPv4, of 2 over IPv6. */
+export interface WireGso {
+  readonly size: number;
+  readonly type: number;
 }
 
 export function nodesOf(values: Readonly<Record<string, string | number>>): FrontendNodes {
@@ -114,11 +134,13 @@ export class FakeGuest {
     }
   }
 
-  extra(type: number, flags = 0): void {
+  extra(type: number, flags = 0, gso: WireGso = { size: 0, type: 0 }): void {
     this.tx.request((entry) => {
       for (let i = 0; i < TX_ENTRY_BYTES; i++) entry.setUint8(i, 0);
-      entry.setUint8(0, type);
-      entry.setUint8(1, flags);
+      entry.setUint8(ExtraInfo.type, type);
+      entry.setUint8(ExtraInfo.flags, flags);
+      entry.setUint16(ExtraInfo.gsoSize, gso.size, true);
+      entry.setUint8(ExtraInfo.gsoType, gso.type);
     });
   }
 
@@ -133,8 +155,12 @@ export class FakeGuest {
     return this.#txGrants[i];
   }
 
-  /** Sends a frame in slots of these sizes, by default one. */
-  send(bytes: Uint8Array, { flags = 0, sizes = [bytes.length] } = {}): void {
+  /** Sends a frame in slots of these sizes, by default one, as netfront does. */
+  send(
+    bytes: Uint8Array,
+    { flags = 0, sizes = [bytes.length], gso }: { flags?: number; sizes?: number[]; gso?: WireGso } = {},
+  ): void {
+    if (gso !== undefined) flags |= TxFlag.EXTRA_INFO;
     let at = 0;
     for (const [i, size] of sizes.entries()) {
       const offset = (i * 7) % (4097 - size);
@@ -146,6 +172,7 @@ export class FakeGuest {
         id: 1000 + i,
         size: i === 0 ? bytes.length : size,
       });
+      if (i === 0 && gso !== undefined) this.extra(ExtraType.GSO, 0, gso);
       at += size;
     }
     this.pushAndKick();
@@ -172,22 +199,57 @@ export class FakeGuest {
   /** Frames that have come since. undefined in a frame's place: a slot of it has an error. */
   received(): (Received | undefined)[] {
     const frames: (Received | undefined)[] = [];
-    let parts: Uint8Array[] = [], first = 0, isBad = false;
-    for (const entry of this.rx.responses()) {
-      const { id, frame } = this.#posted.shift()!;
+    let parts: Uint8Array[] = [], first = 0, isBad = false, isFirst = true;
+    let gso: WireGso | undefined;
+    const entries = this.rx.responses();
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i], { id, frame } = this.#posted.shift()!;
       const flags = entry.getUint16(RxResponse.flags, true), status = entry.getInt16(RxResponse.status, true);
       if (entry.getUint16(RxResponse.id, true) !== id || entry.getUint16(RxResponse.offset, true) !== 0) {
         throw new Error(`not the response to ${id}`);
       }
-      if (parts.length === 0 && !isBad) first = flags & ~RxFlag.MORE_DATA;
+      if (isFirst) first = flags & ~RxFlag.MORE_DATA;
+      if (isFirst && flags & RxFlag.EXTRA_INFO) {
+        gso = readGso(entries[++i]);
+        this.#posted.shift();
+      }
+      isFirst = false;
       if (status < 0) isBad = true;
       else parts.push(this.domain.frame(frame).slice(0, status));
       if (flags & RxFlag.MORE_DATA) continue;
-      frames.push(isBad ? undefined : { bytes: concat(parts), flags: first, slots: parts.length });
-      [parts, isBad] = [[], false];
+      const whole = { bytes: concat(parts), flags: first, slots: parts.length, ...(gso && { gso }) };
+      frames.push(isBad ? undefined : whole);
+      [parts, isBad, isFirst, gso] = [[], false, true, undefined];
     }
     return frames;
   }
+}
+
+/** Two guests on a switch; ends without a mapping left. */
+export async function withPair(
+  use: (one: FakeGuest, two: FakeGuest, bridge: Switch) => void | Promise<void>,
+  nodes: Readonly<Record<string, number>> = {},
+): Promise<void> {
+  const bridge = new Switch();
+  const one = new FakeGuest(bridge, 1).connect(), two = new FakeGuest(bridge, 2).connect(nodes);
+  await use(one, two, bridge);
+  for (const { backend, domain, lost } of [one, two]) {
+    assert.deepEqual(lost, []);
+    backend.close();
+    backend.close();
+    assert.equal(domain.mappings, 0);
+    assert.equal(domain.handlers.size, 0);
+  }
+}
+
+/** Of a response that must be one. */
+function readGso(extra: DataView): WireGso {
+  const [type, flags] = [extra.getUint8(ExtraInfo.type), extra.getUint8(ExtraInfo.flags)];
+  if (type !== ExtraType.GSO || flags !== 0) throw new Error(`extra info ${type} with flags ${flags}`);
+  if (extra.getUint8(5) !== 0 || extra.getUint16(6, true) !== 0) {
+    throw new Error("padding or features of GSO");
+  }
+  return { size: extra.getUint16(ExtraInfo.gsoSize, true), type: extra.getUint8(ExtraInfo.gsoType) };
 }
 
 export function fakeDomain(domid: number): FakeFrontendDomain {

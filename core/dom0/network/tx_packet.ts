@@ -3,11 +3,13 @@ import type { BackRing } from "../backend/back_ring.ts";
 import { type FrontendDomain, GrantError } from "../backend/frontend_domain.ts";
 import { RingError } from "../byte_ring.ts";
 import { findChecksum } from "./checksum.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame, Segmentation } from "./frame.ts";
 import {
   ETHERNET_HEADER,
   EXTRA_MORE,
   ExtraInfo,
+  ExtraType,
+  GsoType,
   MAX_SLOTS,
   PAGE_SIZE,
   Status,
@@ -15,6 +17,7 @@ import {
   TxRequest,
   TxResponse,
 } from "./netif.ts";
+import { offload } from "./segment.ts";
 
 /** A data slot. */
 interface Slot {
@@ -48,20 +51,19 @@ function nextOf(ring: BackRing): DataView {
 }
 
 export class TxPacket {
-  private constructor(private readonly slots: readonly Slot[], private readonly extras: number) {}
+  private constructor(
+    private readonly slots: readonly Slot[],
+    private readonly extras: readonly DataView[],
+  ) {}
 
   /** Takes its requests, be they right or wrong. undefined: none waits. @throws RingError: part of it is missing, or the ring is broken */
   static take(ring: BackRing): TxPacket | undefined {
     const first = ring.next();
     if (first === undefined) return undefined;
     const slots = [readSlot(first)];
-    let extras = 0;
+    const extras: DataView[] = [];
     if (slots[0].flags & TxFlag.EXTRA_INFO) {
-      let extra: DataView;
-      do {
-        extra = nextOf(ring);
-        extras++;
-      } while (extra.getUint8(ExtraInfo.flags) & EXTRA_MORE);
+      do extras.push(nextOf(ring)); while (extras[extras.length - 1].getUint8(ExtraInfo.flags) & EXTRA_MORE);
     }
     while (slots[slots.length - 1].flags & TxFlag.MORE_DATA) slots.push(readSlot(nextOf(ring)));
     return new TxPacket(slots, extras);
@@ -75,8 +77,7 @@ export class TxPacket {
   /** Copies the frame out of the guest. @throws PacketError */
   copy(frontend: FrontendDomain): Frame {
     const { slots } = this, [{ flags }] = slots;
-    // GSO, multicast lists and hashes are not among what the backend offers.
-    if (this.extras > 0) throw new PacketError("extra info");
+    const gso = readGso(this.extras);
     if (slots.length > MAX_SLOTS) throw new PacketError(`${slots.length} slots`);
     if (this.size < ETHERNET_HEADER) throw new PacketError(`a frame of ${this.size} bytes`);
     const sizes = slots.map(({ size }) => size);
@@ -95,6 +96,11 @@ export class TxPacket {
     if (isBlank && findChecksum(bytes) === undefined) {
       throw new PacketError("no TCP or UDP whose checksum could be blank");
     }
+    if (gso !== undefined) {
+      const frame = offload(bytes, isBlank, gso);
+      if (typeof frame === "string") throw new PacketError(frame);
+      return frame;
+    }
     return { bytes, checksum: isBlank ? "blank" : flags & TxFlag.DATA_VALIDATED ? "validated" : "complete" };
   }
 
@@ -105,11 +111,23 @@ export class TxPacket {
         entry.setUint16(TxResponse.id, id, true);
         entry.setInt16(TxResponse.status, status, true);
       });
-      for (let extra = 0; i === 0 && extra < this.extras; extra++) {
+      for (let extra = 0; i === 0 && extra < this.extras.length; extra++) {
         ring.respond((entry) => entry.setInt16(TxResponse.status, Status.NULL, true));
       }
     }
   }
+}
+
+/** @throws PacketError: multicast lists and hashes are not among what the backend offers */
+function readGso(extras: readonly DataView[]): Segmentation | undefined {
+  if (extras.length === 0) return undefined;
+  const [extra] = extras, kind = extra.getUint8(ExtraInfo.type);
+  if (extras.length > 1 || kind !== ExtraType.GSO) {
+    throw new PacketError(`${extras.length} extra infos, the first of type ${kind}`);
+  }
+  const type = extra.getUint8(ExtraInfo.gsoType);
+  if (type !== GsoType.TCPV4 && type !== GsoType.TCPV6) throw new PacketError(`GSO of type ${type}`);
+  return { size: extra.getUint16(ExtraInfo.gsoSize, true), type: type === GsoType.TCPV4 ? 4 : 6 };
 }
 
 function copyOut(frontend: FrontendDomain, gref: number, offset: number, into: Uint8Array): void {

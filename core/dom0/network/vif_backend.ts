@@ -1,4 +1,4 @@
-/** The backend of a network interface (vif): xen/io/netif.h with one pair of rings, as Linux's xen-netback has it without GSO. */
+/** The backend of a network interface (vif): xen/io/netif.h with one pair of rings, as Linux's xen-netback has it. */
 import { BackRing } from "../backend/back_ring.ts";
 import { type BackendDriver, FrontendError, type FrontendNodes } from "../backend/driver.ts";
 import type { BackendChannel, FrontendDomain, GrantedPage } from "../backend/frontend_domain.ts";
@@ -30,6 +30,8 @@ export class VifBackend implements BackendDriver {
     "feature-rx-copy": "1",
     "feature-rx-flip": "0",
     "feature-sg": "1",
+    "feature-gso-tcpv4": "1",
+    "feature-gso-tcpv6": "1",
     "feature-ipv6-csum-offload": "1",
   };
   readonly #port: SwitchPort;
@@ -100,6 +102,11 @@ export class VifBackend implements BackendDriver {
       4: !hasFeature("feature-no-csum-offload"),
       6: hasFeature("feature-ipv6-csum-offload"),
     };
+    // As xenvif_fix_features and, for what GSO rests on, netdev_fix_features have it.
+    const takesGso = {
+      4: takesChains && takesBlank[4] && hasFeature("feature-gso-tcpv4"),
+      6: takesChains && takesBlank[6] && hasFeature("feature-gso-tcpv6"),
+    };
     const port = nodes.requiredNumber("event-channel");
     const transmitRing = this.#map(nodes.requiredNumber("tx-ring-ref"), TX_ENTRY_BYTES);
     const receiveRing = this.#map(nodes.requiredNumber("rx-ring-ref"), RX_ENTRY_BYTES);
@@ -115,7 +122,14 @@ export class VifBackend implements BackendDriver {
         send: (frame) => this.#port.send(frame),
         bad: (why) => this.#logBad(why),
       }),
-      receiver: new Receiver({ ...common, ring: receiveRing, takesChains, notifiesOfPages, takesBlank }),
+      receiver: new Receiver({
+        ...common,
+        ring: receiveRing,
+        takesChains,
+        notifiesOfPages,
+        takesBlank,
+        takesGso,
+      }),
       lost,
     };
   }

@@ -5,26 +5,9 @@ import { RingError } from "../byte_ring.ts";
 import type { Frame } from "./frame.ts";
 import { RxFlag, TxFlag } from "./netif.ts";
 import { Switch } from "./switch.ts";
-import { FakeGuest, frameOf, nodesOf, turn } from "./testing.ts";
+import { FakeGuest, frameOf, nodesOf, turn, withPair } from "./testing.ts";
 import { blank, TCP_SYN, UDP_V6 } from "./testing_packets.ts";
 import { noTraffic } from "./traffic.ts";
-
-/** Two guests on a switch; ends without a mapping left. */
-async function withPair(
-  use: (one: FakeGuest, two: FakeGuest, bridge: Switch) => void | Promise<void>,
-  nodes: Readonly<Record<string, number>> = {},
-): Promise<void> {
-  const bridge = new Switch();
-  const one = new FakeGuest(bridge, 1).connect(), two = new FakeGuest(bridge, 2).connect(nodes);
-  await use(one, two, bridge);
-  for (const { backend, domain, lost } of [one, two]) {
-    assert.deepEqual(lost, []);
-    backend.close();
-    backend.close();
-    assert.equal(domain.mappings, 0);
-    assert.equal(domain.handlers.size, 0);
-  }
-}
 
 Deno.test("two guests exchange frames, and the figures are what their Linux counts", () =>
   withPair((one, two) => {
