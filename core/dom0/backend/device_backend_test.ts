@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type DeviceDescription, deviceNodes, XenbusState as S } from "../xenstore/devices.ts";
 import { XenStoreService } from "../xenstore/service.ts";
+import { description } from "../xenstore/testing.ts";
 import { DeviceBackend } from "./device_backend.ts";
 import { type BackendDriver, FrontendError, type FrontendNodes } from "./driver.ts";
 
@@ -30,20 +31,11 @@ class Driver implements BackendDriver {
 
 function setUp() {
   const store = new XenStoreService();
-  const description = {
-    domid: DOMID,
-    name: "guest",
-    uuid: "00000000-0000-4000-8000-000000000003",
-    memoryKiB: 65536,
-    maxMemoryKiB: 65536,
-    vcpus: 1,
-    store: { port: 1, frame: 1 },
-    console: { port: 2, frame: 2 },
-    image: { kernel: "k", commandLine: "" },
-    startTime: 0,
-    devices: [DISK],
-  };
-  store.introduce(description, { bytes: new Uint8Array(4096), written() {} }, () => {});
+  store.introduce(
+    description(DOMID, { devices: [DISK] }),
+    { bytes: new Uint8Array(4096), written() {} },
+    () => {},
+  );
   const nodes = deviceNodes(DOMID, DISK);
   const driver = new Driver(), lines: string[] = [];
   const backend = new DeviceBackend(store, nodes, driver, (line) => lines.push(line));

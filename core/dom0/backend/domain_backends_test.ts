@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type DeviceDescription, XenbusState } from "../xenstore/devices.ts";
 import { XenStoreService } from "../xenstore/service.ts";
+import { description } from "../xenstore/testing.ts";
 import { DeviceError } from "./device_error.ts";
 import { Backends, DomainBackends } from "./domain_backends.ts";
 import { FakeFrontendDomain } from "./testing.ts";
@@ -29,19 +30,7 @@ async function inFolder(
   const setUp = (domid: number, devices: readonly DeviceDescription[]) => {
     const open = backends.open(devices);
     store.introduce(
-      {
-        domid,
-        name: `guest${domid}`,
-        uuid: `00000000-0000-4000-8000-00000000000${domid}`,
-        memoryKiB: 65536,
-        maxMemoryKiB: 65536,
-        vcpus: 1,
-        store: { port: 1, frame: 1 },
-        console: { port: 2, frame: 2 },
-        image: { kernel: "k", commandLine: "" },
-        startTime: 0,
-        devices,
-      },
+      description(domid, { devices }),
       { bytes: new Uint8Array(4096), written() {} },
       () => {},
     );

@@ -11,5 +11,5 @@ export type { Rate } from "./credit.ts";
 export type { Bridge, Frame, Segmentation, SwitchPort } from "./frame.ts";
 export { segment } from "./segment.ts";
 export { Switch } from "./switch.ts";
-export type { VifTraffic } from "./traffic.ts";
+export { noTraffic, type VifTraffic } from "./traffic.ts";
 export { VifBackend, type VifOptions } from "./vif_backend.ts";

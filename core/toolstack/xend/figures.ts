@@ -9,6 +9,7 @@ import {
   type VcpuFigures,
   type VifFigures,
 } from "../api/figures.ts";
+import { noTraffic } from "../../dom0/mod.ts";
 import type { DeviceRecord, DomainSummary, NodeInfo } from "../api/types.ts";
 import type { ControlledHost, DeviceCounters } from "../host.ts";
 import type { DomainEntry, Incarnation } from "./domain_entry.ts";
@@ -16,16 +17,7 @@ import { summaryOf } from "./records.ts";
 
 const NS = 1e9;
 
-const NO_VIF: Omit<VifFigures, "devid"> = {
-  rxBytes: 0,
-  rxPackets: 0,
-  rxErrors: 0,
-  rxDrops: 0,
-  txBytes: 0,
-  txPackets: 0,
-  txErrors: 0,
-  txDrops: 0,
-};
+const NO_VIF: Omit<VifFigures, "devid"> = noTraffic();
 const NO_VBD: Omit<VbdFigures, "devid"> = {
   outOfRequests: 0,
   reads: 0,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { makeElf, parseKernel, XEN_ELFNOTE } from "../../builder/mod.ts";
 import type { DomainInfo } from "../../hypervisor/host_domain.ts";
 import type { Inspection } from "../../hypervisor/inspection.ts";
-import type { DeviceDescription } from "../../dom0/mod.ts";
+import { type DeviceDescription, noTraffic } from "../../dom0/mod.ts";
 import type { CreateRequest, DeviceKind } from "../api/types.ts";
 import type { DomainConfig } from "../config/mod.ts";
 import {
@@ -21,17 +21,6 @@ import { XendError } from "./errors.ts";
 import { XendLog } from "./log.ts";
 import { StateStore } from "./state_store.ts";
 import { Xend, type XendOptions } from "./xend.ts";
-
-const NO_TRAFFIC = {
-  rxBytes: 0,
-  rxPackets: 0,
-  rxErrors: 0,
-  rxDrops: 0,
-  txBytes: 0,
-  txPackets: 0,
-  txErrors: 0,
-  txDrops: 0,
-};
 
 /** Backends that serve any device, and let it go unless it is in use. */
 export class FakeDevices implements DomainDevices {
@@ -64,7 +53,7 @@ export class FakeDevices implements DomainDevices {
   }
 
   vif(devid: number) {
-    return this.served.has(`vif ${devid}`) ? NO_TRAFFIC : undefined;
+    return this.served.has(`vif ${devid}`) ? noTraffic() : undefined;
   }
 
   vbd(): undefined {
