@@ -30,7 +30,7 @@ interface Picture {
 const PICTURE_LIST: readonly Picture[] = [
   {
     name: "domains",
-    title: "The dashboard: xentop's figures for each domain, with histories of CPU and memory",
+    title: "The dashboard: xentop's figures for each domain, with histories of CPU, memory, network and disk",
     keys: [],
     shows: /debian/,
   },
@@ -58,24 +58,33 @@ const PICTURE_LIST: readonly Picture[] = [
 
 const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** A guest whose shell computes for a while and rests for a while, so that there is something to see. */
-const WORK =
-  "while :; do md5sum /bin/busybox >/dev/null; i=0; while [ $i -lt 4000 ]; do i=$((i+1)); done; usleep 300000; done &\n";
+const address = (number: number) => `ip addr add 10.0.0.${number}/24 dev eth0; ip link set eth0 up; `;
 
-async function takePictures(environment: Readonly<Record<string, string>>): Promise<void> {
+/** Shells that compute, write to a disk, send to each other and rest, so that there is something to see. */
+const WORK: Readonly<Record<string, string>> = {
+  debian: address(1) +
+    "while :; do md5sum /bin/busybox; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; " +
+    "dd if=/bin/busybox of=/dev/xvda conv=fsync; nc -w 3 10.0.0.2 9 < /bin/busybox; usleep 300000; done > /dev/null 2>&1 &\n",
+  mirror: address(2) + "while :; do nc -l -p 9; done > /dev/null 2>&1 &\n",
+};
+
+async function takePictures(folder: string, environment: Readonly<Record<string, string>>): Promise<void> {
   const create = async (args: readonly string[]) => {
     const { code, stderr } = await run(["create", ...args], "", environment, BOOT_SECONDS);
     if (code !== 0) throw new Error(`create ${args.join(" ")}: ${stderr}`);
   };
   console.error("booting the guests ...");
-  await create(["configs/debian-shell.cfg", "name=debian", "vcpus=2"]);
-  for (const name of ["web-1", "web-2", "cache", "build"]) {
+  const disk = join(folder, "disk.img");
+  await Deno.writeFile(disk, new Uint8Array(16 << 20));
+  await create(["configs/debian-network.cfg", "name=debian", "vcpus=2", `disk=["${disk},raw,xvda,rw"]`]);
+  await create(["configs/debian-network.cfg", "name=mirror", "memory=128"]);
+  for (const name of ["web-1", "web-2", "cache"]) {
     await create(["configs/builtin.cfg", `name=${name}`]);
   }
-  {
-    await using console = new Session(["console", "debian"], environment, true);
+  for (const [name, work] of Object.entries(WORK)) {
+    await using console = new Session(["console", name], environment, true);
     await console.expect(/# /, BOOT_SECONDS);
-    await console.send(WORK);
+    await console.send(work);
     await sleep(2);
     await console.send("\x1d");
     await console.finish();
@@ -109,9 +118,9 @@ if (import.meta.main) {
   const environment = xendEnvironment(folder);
   try {
     await Deno.mkdir(PICTURES, { recursive: true });
-    await takePictures(environment);
+    await takePictures(folder, environment);
   } finally {
-    await run(["destroy", "debian"], "", environment);
+    for (const name of Object.keys(WORK)) await run(["destroy", name], "", environment);
     await run(["xend", "stop"], "", environment);
     await Deno.remove(folder, { recursive: true });
   }
