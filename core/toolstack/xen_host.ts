@@ -6,7 +6,7 @@ import {
   DomainBackends,
   domainPath,
   type OpenDevice,
-  toText,
+  utf8,
   XenStoreService,
 } from "../dom0/mod.ts";
 import { Host, type HostParts } from "../hypervisor/host.ts";
@@ -18,11 +18,6 @@ import { FileInterpreterStore } from "./interpreter_store.ts";
 
 /** libxl lets a domain have so much more than maxmem says (LIBXL_MAXMEM_CONSTANT, 1024 KiB); guests see it in maximum_reservation, not in their memory map. */
 const MAXMEM_SLACK_MIB = 1;
-
-/** XenStore's values are bytes, which its service gives and takes as characters below 256. */
-function utf8(text: string): string {
-  return toText(new TextEncoder().encode(text));
-}
 
 class XenDomain implements ControlledDomain {
   readonly ended: Promise<DomainEnd>;

@@ -1,6 +1,7 @@
 /** Domain-0's end of one device in XenStore: carries a driver through the states of xen/io/xenbus.h, as Linux's backends do (xenbus_probe_backend.c). */
 import { RingError } from "../byte_ring.ts";
 import { type DeviceNodes, XenbusState } from "../xenstore/devices.ts";
+import { toBytes } from "../xenstore/protocol.ts";
 import type { XenStoreService } from "../xenstore/service.ts";
 import { type BackendDriver, FrontendError, type FrontendNodes } from "./driver.ts";
 import { GrantError } from "./frontend_domain.ts";
@@ -43,10 +44,6 @@ export class DeviceBackend {
     private readonly driver: BackendDriver,
     private readonly log: (line: string) => void,
   ) {}
-
-  get state(): number {
-    return this.#state;
-  }
 
   /** Publishes the features and waits for the frontend. The device's nodes are in the store. */
   start(): void {
@@ -143,7 +140,7 @@ export class DeviceBackend {
     if (!this.store.exists(backendPath)) return;
     this.store.transaction((view) => {
       for (const [name, value] of Object.entries(nodes)) {
-        view.write(`${backendPath}/${name}`, new TextEncoder().encode(value));
+        view.write(`${backendPath}/${name}`, toBytes(value));
       }
     });
   }

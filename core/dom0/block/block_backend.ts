@@ -38,6 +38,7 @@ export interface BlockOptions {
 
 /** What xentop shows of a disk; sectors have 512 bytes. */
 export interface BlockFigures {
+  /** Times that the backend had no room for a request. */
   readonly outOfRequests: number;
   readonly reads: number;
   readonly writes: number;

@@ -6,10 +6,6 @@
  *
  * @module
  */
-export { completeChecksum, findChecksum, type TransportChecksum } from "./checksum.ts";
-export type { Rate } from "./credit.ts";
-export type { Bridge, Frame, Segmentation, SwitchPort } from "./frame.ts";
-export { segment } from "./segment.ts";
 export { Switch } from "./switch.ts";
 export { noTraffic, type VifTraffic } from "./traffic.ts";
-export { VifBackend, type VifOptions } from "./vif_backend.ts";
+export { VifBackend } from "./vif_backend.ts";

@@ -1,5 +1,5 @@
 import { domainPath } from "./path.ts";
-import { toText } from "./protocol.ts";
+import { utf8 } from "./protocol.ts";
 
 /** XenbusState of xen/io/xenbus.h. */
 export const XenbusState = {
@@ -69,8 +69,6 @@ export interface DeviceNodes {
 
 const INITIALISING = `${XenbusState.Initialising}`;
 const flag = (value: boolean | undefined) => value ? "1" : "0";
-/** Of paths and names: the store's values are bytes, a character each. */
-const utf8 = (text: string) => toText(new TextEncoder().encode(text));
 
 /**
  * The number that stands for a disk's name in the store and to the guest (docs of Xen, vbd-interface(7)).

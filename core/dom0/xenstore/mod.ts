@@ -21,7 +21,15 @@ export {
 } from "./domain_tree.ts";
 export { XenStoreError, type XenStoreErrorName } from "./errors.ts";
 export { domainPath } from "./path.ts";
-export { encodeMessage, type Message, MessageReader, MessageType, toBytes, toText } from "./protocol.ts";
+export {
+  encodeMessage,
+  type Message,
+  MessageReader,
+  MessageType,
+  toBytes,
+  toText,
+  utf8,
+} from "./protocol.ts";
 export { DEFAULT_QUOTA, type Quota } from "./quota.ts";
 export { XenStoreRing } from "./ring.ts";
 export { Guest, type ShutdownRequest, type XenStoreOptions, XenStoreService } from "./service.ts";

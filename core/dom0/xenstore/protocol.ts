@@ -115,6 +115,11 @@ export function toText(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
 }
 
+/** A value for the store of text that people write, paths and names: its UTF-8 bytes, a character each. */
+export function utf8(text: string): string {
+  return toText(new TextEncoder().encode(text));
+}
+
 /** The nul-terminated strings of a payload; bytes behind the last nul are no string and are left out, as xenstored does. */
 export function splitStrings(payload: Uint8Array): string[] {
   const parts = toText(payload).split("\0");

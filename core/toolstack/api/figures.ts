@@ -3,6 +3,8 @@
  * inside one domain (`GET /api/v1/domains/X/inspect`). Counters only grow for as long as a domain lives (`uuid` and `domid` tell one life
  * from the next); rates are for the reader to make. Seconds are of CPU time or run states; memory is in KiB; sectors have 512 bytes.
  */
+import type { BlockFigures } from "../../dom0/block/block_backend.ts";
+import type { VifTraffic } from "../../dom0/network/traffic.ts";
 import type { DeviceRecord, DomainState, NodeInfo } from "./types.ts";
 
 export interface VcpuFigures {
@@ -39,27 +41,14 @@ export const UNSCHEDULED = {
   retired: 0,
 } as const;
 
-/** From the guest's side: what it received and sent. */
-export interface VifFigures {
+/** What its backend counts of an interface. */
+export interface VifFigures extends VifTraffic {
   readonly devid: number;
-  readonly rxBytes: number;
-  readonly rxPackets: number;
-  readonly rxErrors: number;
-  readonly rxDrops: number;
-  readonly txBytes: number;
-  readonly txPackets: number;
-  readonly txErrors: number;
-  readonly txDrops: number;
 }
 
-export interface VbdFigures {
+/** What its backend counts of a disk. */
+export interface VbdFigures extends BlockFigures {
   readonly devid: number;
-  /** Times that the backend had no room for a request. */
-  readonly outOfRequests: number;
-  readonly reads: number;
-  readonly writes: number;
-  readonly readSectors: number;
-  readonly writtenSectors: number;
 }
 
 export interface DomainFigures {

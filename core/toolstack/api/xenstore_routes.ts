@@ -1,6 +1,6 @@
 /** XenStore over the API, with Domain-0's rights. Values are UTF-8 here; the service has them as characters below 256, a byte each. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import { toBytes, toText, XenStoreError, type XenStoreService } from "../../dom0/mod.ts";
+import { toBytes, utf8, XenStoreError, type XenStoreService } from "../../dom0/mod.ts";
 import { Feed } from "../xend/feed.ts";
 import { empty, readJson, streamOf } from "./http.ts";
 import { xenstoreBodies, xenstoreQuery } from "./schemas.ts";
@@ -12,7 +12,6 @@ const WATCH_LIMIT = 1000;
 const MOST_WATCHES = 100;
 
 const decode = (value: string) => new TextDecoder().decode(toBytes(value));
-const encode = (value: string) => toText(new TextEncoder().encode(value));
 
 /** @throws ZodError */
 export function watchPaths(paths: readonly string[]): string[] {
@@ -50,7 +49,7 @@ export function xenstoreRoutes(app: OpenAPIHono, base: string, xenstore: XenStor
   app.get(`${base}/permissions`, (c) => c.json({ permissions: xenstore.permissions(pathOf(c.req.query())) }));
   app.post(`${base}/write`, async (c) => {
     const { path, value } = await readJson(c.req.raw, xenstoreBodies.write);
-    xenstore.write(path, encode(value));
+    xenstore.write(path, utf8(value));
     return empty();
   });
   app.post(`${base}/mkdir`, async (c) => {

@@ -1,6 +1,6 @@
 /** Attaching devices to running domains (whoever calls holds the entry's lock), and detaching them. @throws XendError */
 import { type DeviceDescription, domainPath } from "../../dom0/mod.ts";
-import type { AttachRequest, DeviceKind, DeviceRecord } from "../api/types.ts";
+import type { AttachRequest, DeviceKind, DeviceRecord, ErrorCode } from "../api/types.ts";
 import { diskNumber } from "../config/devices/served.ts";
 import { vdevName } from "../format/vdev.ts";
 import { DeviceError, type DomainDevices } from "../host.ts";
@@ -23,23 +23,32 @@ export function parseDeviceNumber(kind: DeviceKind, text: string): number {
   throw new XendError("bad-request", `${JSON.stringify(text)} names no ${kind}`);
 }
 
-/** What Domain-0's backends refuse, as xend says it. */
-export function deviceFailure(error: unknown, kind: DeviceKind, devid: number): unknown {
+const CODES: Readonly<Record<DeviceError["code"], ErrorCode>> = {
+  exists: "name-exists",
+  missing: "no-such-device",
+  busy: "busy",
+  image: "bad-image",
+  unsupported: "not-supported",
+};
+
+/** What Domain-0's backends refuse, as xend says it; in their own words unless others are given. */
+export function refusal(error: DeviceError, message = error.message): XendError {
+  return new XendError(CODES[error.code], message, { cause: error });
+}
+
+function deviceFailure(error: unknown, kind: DeviceKind, devid: number): unknown {
   if (error instanceof RangeError) return new XendError("bad-config", error.message, { cause: error });
   if (!(error instanceof DeviceError)) return error;
   const name = deviceName(kind, devid);
-  const say = (code: XendError["code"], message: string) => new XendError(code, message, { cause: error });
   switch (error.code) {
     case "exists":
-      return say("name-exists", `Device ${name} is already connected.`);
+      return refusal(error, `Device ${name} is already connected.`);
     case "missing":
-      return say("no-such-device", `Device ${name} is not connected.`);
+      return refusal(error, `Device ${name} is not connected.`);
     case "busy":
-      return say("busy", `${error.message}; with --force it is taken away all the same`);
-    case "image":
-      return say("bad-image", error.message);
-    case "unsupported":
-      return say("not-supported", error.message);
+      return refusal(error, `${error.message}; with --force it is taken away all the same`);
+    default:
+      return refusal(error);
   }
 }
 

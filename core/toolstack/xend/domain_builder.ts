@@ -3,6 +3,7 @@ import { ImageError } from "../../builder/mod.ts";
 import type { DeviceDescription } from "../../dom0/mod.ts";
 import { type ControlledDomain, type ControlledHost, DeviceError } from "../host.ts";
 import { applyScheduling } from "./controls.ts";
+import { refusal } from "./device_operations.ts";
 import { deviceDescriptions } from "./device_source.ts";
 import type { DomainEntry } from "./domain_entry.ts";
 import type { DomainImages, DomainSource } from "./domain_source.ts";
@@ -63,11 +64,7 @@ export class DomainBuilder {
       if (error instanceof ImageError) {
         throw new XendError("bad-image", `kernel ${config.kernel}: ${error.message}`, { cause: error });
       }
-      if (error instanceof DeviceError) {
-        throw new XendError(error.code === "unsupported" ? "not-supported" : "bad-image", error.message, {
-          cause: error,
-        });
-      }
+      if (error instanceof DeviceError) throw refusal(error);
       if (error instanceof RangeError) {
         throw new XendError("no-memory", `${entry.name} cannot be created: ${error.message}`, {
           cause: error,
