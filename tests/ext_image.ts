@@ -1,22 +1,7 @@
 /** ext4 images that guests mount, made and judged by Debian's e2fsprogs: nothing is installed. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { packagedFile } from "../core/toolstack/guests/apt.ts";
-import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
-
-/** Where Debian's releases have them. */
-const LIBRARIES = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"];
-const PROGRAMS = ["sbin", "usr/sbin"];
-
-async function fetched(
-  packages: readonly string[],
-  [path, ...otherPaths]: readonly string[],
-): Promise<string> {
-  return await packagedFile({ packages, path, otherPaths }, {
-    cache: cacheDirectory(),
-    progress: console.error,
-  });
-}
+import { fetched, libraryFolder } from "./debian_files.ts";
 
 export class ExtTools {
   private constructor(readonly folder: string, private readonly libraries: readonly string[]) {}
@@ -29,9 +14,12 @@ export class ExtTools {
         "libss2",
       ]]
     ) {
-      libraries.push(await fetched(names, LIBRARIES));
+      libraries.push(await libraryFolder(names));
     }
-    return new ExtTools(await fetched(["e2fsprogs"], PROGRAMS), libraries);
+    return new ExtTools(
+      await fetched({ packages: ["e2fsprogs"], path: "sbin", otherPaths: ["usr/sbin"] }),
+      libraries,
+    );
   }
 
   async #run(program: string, args: readonly string[]): Promise<string> {

@@ -1,6 +1,5 @@
 /** Guests that tests boot: out of Debian's packages, through the cache that the commands use. */
-import { packagedFile } from "../core/toolstack/guests/apt.ts";
-import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
+import { fetched } from "./debian_files.ts";
 
 /** Set by `deno task test --offline`: tests of guests that must be fetched are skipped, and counted as such. */
 export const OFFLINE = Deno.env.get("XENOLITH_OFFLINE") === "1";
@@ -27,7 +26,7 @@ export async function guestFile(
   name: GuestName,
   progress: (line: string) => void = console.error,
 ): Promise<string> {
-  return await packagedFile(GUEST_FILES[name], { cache: cacheDirectory(), progress });
+  return await fetched(GUEST_FILES[name], progress);
 }
 
 /** A test that boots fetched guests: it fails where they cannot be had, and is skipped with `--offline` alone. */

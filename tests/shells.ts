@@ -1,10 +1,8 @@
 /** zsh and fish as Debian has them, out of its packages: nothing is installed. */
 import { basename, join } from "node:path";
-import { packagedFile } from "../core/toolstack/guests/apt.ts";
-import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
+import { fetched } from "./debian_files.ts";
 
-const fetched = (name: string, path: string): Promise<string> =>
-  packagedFile({ packages: [name], path }, { cache: cacheDirectory(), progress: console.error });
+const fetchedFrom = (name: string, path: string): Promise<string> => fetched({ packages: [name], path });
 
 /** The one folder in a folder. */
 async function only(folder: string): Promise<string> {
@@ -21,10 +19,10 @@ export interface Zsh {
 
 /** @throws FetchError */
 export async function zsh(): Promise<Zsh> {
-  const program = await fetched("zsh", "bin/zsh");
+  const program = await fetchedFrom("zsh", "bin/zsh");
   // usr/lib/x86_64-linux-gnu/zsh/5.9
-  const modules = await only(join(await only(await fetched("zsh", "usr/lib")), "zsh"));
-  return { program, modules, functions: await fetched("zsh-common", "usr/share/zsh/functions") };
+  const modules = await only(join(await only(await fetchedFrom("zsh", "usr/lib")), "zsh"));
+  return { program, modules, functions: await fetchedFrom("zsh-common", "usr/share/zsh/functions") };
 }
 
 export interface Fish {
@@ -35,9 +33,9 @@ export interface Fish {
 /** fish looks for its functions beside itself. @param folder an empty one to put it into. @throws FetchError */
 export async function fish(folder: string): Promise<Fish> {
   const [program, functions, library] = await Promise.all([
-    fetched("fish", "usr/bin/fish"),
-    fetched("fish-common", "usr/share/fish"),
-    fetched("libpcre2-32-0", "usr/lib"),
+    fetchedFrom("fish", "usr/bin/fish"),
+    fetchedFrom("fish-common", "usr/share/fish"),
+    fetchedFrom("libpcre2-32-0", "usr/lib"),
   ]);
   for (const path of ["bin", "share", "etc/fish", "home"]) {
     await Deno.mkdir(join(folder, path), { recursive: true });

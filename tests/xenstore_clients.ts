@@ -1,19 +1,9 @@
 /** Debian's own XenStore clients and the libraries that they need, out of its packages. */
 import { join } from "node:path";
 import type { InitramfsEntry } from "../core/builder/mod.ts";
-import { type PackagedFile, packagedFile } from "../core/toolstack/guests/apt.ts";
-import { cacheDirectory } from "../core/toolstack/guests/cache.ts";
+import { fetched, LIBRARIES, libraryFolder } from "./debian_files.ts";
 
-const LIBRARIES = "lib/x86_64-linux-gnu";
 const PROGRAMS = ["ls", "read", "write", "list", "exists", "rm", "watch", "chmod"];
-
-async function fetched(file: PackagedFile): Promise<string> {
-  return await packagedFile(file, { cache: cacheDirectory(), progress: console.error });
-}
-
-function libraryFolder(name: string): Promise<string> {
-  return fetched({ packages: [name], path: `usr/${LIBRARIES}`, otherPaths: [LIBRARIES] });
-}
 
 export interface XenstoreClients {
   /** Folder of `xenstore-ls` and its likes. */
@@ -26,14 +16,14 @@ export interface XenstoreClients {
 export async function xenstoreClients(): Promise<XenstoreClients> {
   return {
     programs: await fetched({ packages: ["xenstore-utils"], path: "usr/bin" }),
-    libraries: [await libraryFolder("libxenstore4"), await libraryFolder("libxentoolcore1")],
+    libraries: [await libraryFolder(["libxenstore4"]), await libraryFolder(["libxentoolcore1"])],
   };
 }
 
 /** The clients as files of a guest's root. @throws FetchError */
 export async function xenstoreClientEntries(): Promise<InitramfsEntry[]> {
   const { programs, libraries: [store, core] } = await xenstoreClients();
-  const libc = await libraryFolder("libc6");
+  const libc = await libraryFolder(["libc6"]);
   const file = async (path: string, from: string): Promise<InitramfsEntry> => ({
     kind: "file",
     path,

@@ -1,11 +1,9 @@
 /** Programs of Debian's that run in a guest and natively, from the same files: busybox, and some dynamically linked ones. */
 import { join } from "node:path";
 import type { InitramfsEntry } from "../../core/builder/mod.ts";
-import { FetchError, type PackagedFile, packagedFile } from "../../core/toolstack/guests/apt.ts";
 import { appletNames } from "../../core/toolstack/guests/busybox.ts";
-import { cacheDirectory } from "../../core/toolstack/guests/cache.ts";
+import { fetched, LIBRARIES, libraryFolder } from "../debian_files.ts";
 
-const LIBRARIES = "lib/x86_64-linux-gnu";
 const LOADER = `${LIBRARIES}/ld-linux-x86-64.so.2`;
 
 /** Programs by package; GNU's printf, seq and numfmt compute in `long double`. */
@@ -35,20 +33,6 @@ export interface Userland {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-function fetched(file: PackagedFile, progress: (line: string) => void): Promise<string> {
-  return packagedFile(file, { cache: cacheDirectory(), progress });
-}
-
-/** The folder of a package's libraries; releases since trixie have it under usr. */
-async function libraryFolder(name: string, progress: (line: string) => void): Promise<string> {
-  try {
-    return await fetched({ packages: [name], path: LIBRARIES }, progress);
-  } catch (error) {
-    if (!(error instanceof FetchError)) throw error;
-    return await fetched({ packages: [name], path: `usr/${LIBRARIES}` }, progress);
-  }
-}
-
 /** Fetches what is not in the cache. @throws FetchError */
 export async function userland(progress: (line: string) => void = console.error): Promise<Userland> {
   const files = new Map<string, Uint8Array>();
@@ -60,7 +44,7 @@ export async function userland(progress: (line: string) => void = console.error)
     for (const program of programs) await put(`usr/bin/${program}`, join(folder, program));
   }
   for (const [name, libraries] of Object.entries(LIBRARY_FILES)) {
-    const folder = await libraryFolder(name, progress);
+    const folder = await libraryFolder([name], progress);
     for (const library of libraries) await put(`${LIBRARIES}/${library}`, join(folder, library));
   }
   for (const script of SCRIPTS) await put(script, new URL(script, import.meta.url).pathname);
